@@ -1,0 +1,134 @@
+"""The web application, put together by plain calls."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from registry import worker
+from registry.config import Settings
+from registry.content.shelf import Policy, Shelf
+from registry.core.errors import RouteUnknown, Unauthorized, Unavailable, Unsupported
+from registry.guard import Guard
+from registry.infra.db import embedded
+from registry.infra.db.pool import Database, connect_arguments, open_database
+from registry.infra.http.boundary import Boundary
+from registry.infra.http.origin import BrowserGuard
+from registry.infra.storage.directory import DirectoryStore
+from registry.oci.routes import OciDoor
+from registry.web import operations
+
+
+async def open_shelf(settings: Settings) -> Shelf:
+    """Database and store of these settings.
+
+    Raises:
+        Unavailable: the database does not answer.
+    """
+    if settings.database_url is not None:
+        arguments = connect_arguments(settings.database_url)
+    else:
+        server = await embedded.attach(settings.data_dir)
+        if server is None:
+            raise Unavailable("The embedded database does not run: gati-registry serve starts it.")
+        arguments = server.connect_arguments()
+    db = await open_database(arguments, settings.database_pool_min, settings.database_pool_max)
+    store = DirectoryStore(settings.storage_url, settings.disk_reserve)
+    await asyncio.to_thread(store.prepare)
+    return Shelf(db, store, _policy(settings), await _secret(db))
+
+
+async def _secret(db: Database) -> bytes:
+    async with db.connection() as connection:
+        return bytes(await connection.fetchval("SELECT secret FROM instance"))
+
+
+def _policy(settings: Settings) -> Policy:
+    return Policy(
+        grace=settings.grace,
+        orphans=settings.orphan_referrers,
+        upload_expiry=settings.upload_expiry,
+        sparse=settings.sparse_manifests,
+        max_blob_size=settings.max_blob_size,
+        max_uploads=settings.max_uploads,
+    )
+
+
+def create_app(settings: Settings) -> ASGIApp:
+    """The application of one web process; its lifespan opens the shelf and runs the worker when JOBS=inline."""
+    return Boundary(_Application(settings))
+
+
+class _Application:
+    """Sends each request to its door; holds what its lifespan opened."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._opened: Shelf | None = None
+        guard = Guard(
+            BrowserGuard(settings.public_url, settings.allowed_hosts, settings.cors_origins),
+            settings.public_url,
+            is_open=settings.is_open,
+        )
+        self._oci = OciDoor(self.shelf, guard, settings.body_timeout.total_seconds())
+        self._site = Starlette(
+            routes=operations.routes(self.check),
+            lifespan=self._lifespan,
+            exception_handlers={HTTPException: _refuse, Unavailable: _raise},
+        )
+
+    def shelf(self) -> Shelf:
+        """What the lifespan opened."""
+        if self._opened is None:
+            raise Unavailable("The registry is starting or stopping.")
+        return self._opened
+
+    async def check(self) -> None:
+        """Raise what keeps this process from serving."""
+        shelf = self.shelf()
+        async with shelf.db.connection() as connection:
+            await connection.fetchval("SELECT 1 FROM instance")
+        shelf.store.check_room()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """One request, or the lifespan."""
+        path = scope.get("path", "")
+        if path == "/v2" or path.startswith("/v2/"):
+            await self._oci(scope, receive, send)
+        elif path == "/token":
+            raise Unauthorized("This registry has no accounts: its operator starts it with ACCESS=open to let everybody in.")
+        else:
+            scope["route_name"] = path.strip("/") if path in {"/health", "/ready", "/metrics"} else "other"
+            await self._site(scope, receive, send)
+
+    @asynccontextmanager
+    async def _lifespan(self, _: Starlette) -> AsyncIterator[None]:
+        shelf = self._opened = await open_shelf(self._settings)
+        stop = asyncio.Event()
+        inline = self._settings.jobs == "inline"
+        task = asyncio.create_task(worker.run(shelf, self._settings.sweep_interval, stop)) if inline else None
+        try:
+            yield
+        finally:
+            stop.set()
+            if task is not None:
+                with contextlib.suppress(asyncio.CancelledError):
+                    await task
+            self._opened = None
+            await shelf.db.close()
+
+
+async def _raise(_: Request, error: Exception) -> None:  # type: ignore[return]
+    raise error
+
+
+async def _refuse(request: Request, error: Exception) -> None:  # type: ignore[return]
+    assert isinstance(error, HTTPException)  # noqa: S101 - the class it is registered for
+    if error.status_code == 405:
+        raise Unsupported(f"{request.method} is not a method of {request.url.path}.", headers=dict(error.headers or {}))
+    raise RouteUnknown("There is nothing under this path.")

@@ -1,0 +1,292 @@
+"""Settings: environment variables and one TOML file, read once into a frozen record.
+
+Each setting is declared once, beside its field of `Settings`; `settings_table()` lists the declarations, and
+`docs/configuration.md` is held against it. The environment wins over the file. The file uses the same names in lower
+case. An empty value means that the setting is not given.
+"""
+
+import difflib
+import ipaddress
+import os
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+from pathlib import Path
+from typing import Annotated, Any, Final, get_type_hints
+
+from registry.core import setting_forms as form
+from registry.core.setting_forms import Form, choice
+
+CONFIG_VARIABLE: Final = "GATI_CONFIG"
+
+
+class ConfigurationError(Exception):
+    """Settings that cannot hold; `problems` has one sentence for each, all of them at once."""
+
+    def __init__(self, problems: list[str]) -> None:
+        super().__init__("\n".join(problems))
+        self.problems = problems
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """One declaration. `default` is written as a user would write it; empty: not set.
+
+    `default_external` takes the place of `default` when DATABASE_URL is set.
+    """
+
+    name: str
+    default: str
+    form: Form
+    description: str
+    default_external: str = ""
+    secret: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """All settings of one process, made by `load`. Sizes are bytes, paths absolute."""
+
+    host: Annotated[str, Setting("HOST", "127.0.0.1", form.HOST, "The address to listen on.")]
+    port: Annotated[int, Setting("PORT", "8080", form.PORT, "The TCP port to listen on; 0 takes any free one.")]
+    data_dir: Annotated[
+        Path,
+        Setting("GATI_DATA_DIR", "./data", form.PATH, "The directory of all that the registry keeps on this machine."),
+    ]
+    access: Annotated[
+        str,
+        Setting(
+            "ACCESS",
+            "auto",
+            choice("auto", "open", "closed"),
+            "Who may pull and push: `open` lets in everybody who reaches the port, `closed` nobody without an account, "
+            "`auto` is open on a loopback address and refuses to start on any other.",
+        ),
+    ]
+    web_processes: Annotated[
+        int, Setting("WEB_PROCESSES", "1", form.whole(1, 256), "How many processes answer requests.")
+    ]
+    jobs: Annotated[
+        str,
+        Setting(
+            "JOBS",
+            "inline",
+            choice("inline", "off"),
+            "Whether `serve` runs the background work itself or leaves it to `gati-registry worker`.",
+        ),
+    ]
+    public_url: Annotated[
+        str | None,
+        Setting("PUBLIC_URL", "", form.ORIGIN, "Where clients reach the registry, if a proxy stands in front of it."),
+    ]
+    allowed_hosts: Annotated[
+        tuple[str, ...],
+        Setting(
+            "ALLOWED_HOSTS",
+            "",
+            form.HOSTS,
+            "Host names that an open registry answers to besides IP addresses, localhost and that of `PUBLIC_URL`.",
+        ),
+    ]
+    cors_origins: Annotated[
+        tuple[str, ...],
+        Setting("CORS_ORIGINS", "", form.ORIGINS, "Web sites whose pages may call an open registry from a browser."),
+    ]
+    database_url: Annotated[
+        str | None,
+        Setting(
+            "DATABASE_URL",
+            "",
+            form.POSTGRES,
+            "The PostgreSQL server, 18 or newer; without it the registry runs its own in the data directory.",
+            secret=True,
+        ),
+    ] = field(repr=False)
+    database_pool_min: Annotated[
+        int, Setting("DATABASE_POOL_MIN", "1", form.COUNT, "Database connections that each process keeps open.", "10")
+    ]
+    database_pool_max: Annotated[
+        int,
+        Setting("DATABASE_POOL_MAX", "8", form.COUNT, "Database connections that each process opens at most.", "50"),
+    ]
+    storage_url: Annotated[
+        Path,
+        Setting(
+            "STORAGE_URL", "", form.STORE, "The directory of the blobs; without it `storage` in the data directory."
+        ),
+    ]
+    tls_certificate: Annotated[
+        Path | None,
+        Setting("TLS_CERTIFICATE", "", form.PATH, "The file of the certificate chain in PEM, which turns on HTTPS."),
+    ]
+    tls_key: Annotated[
+        Path | None, Setting("TLS_KEY", "", form.PATH, "The file of the certificate's private key in PEM.")
+    ]
+    disk_reserve: Annotated[
+        int,
+        Setting(
+            "DISK_RESERVE",
+            "512MiB",
+            form.SIZE,
+            "Free space of the disk that uploads leave alone, so that the database can go on.",
+        ),
+    ]
+    sparse_manifests: Annotated[
+        str,
+        Setting(
+            "SPARSE_MANIFESTS",
+            "index",
+            choice("none", "index", "all"),
+            "Which manifests may refer to content that is not here: none, image indexes, or all.",
+        ),
+    ]
+    max_blob_size: Annotated[
+        int | None,
+        Setting("MAX_BLOB_SIZE", "", form.SIZE, "The largest blob that is taken in; without it any size is."),
+    ]
+    max_uploads: Annotated[
+        int, Setting("MAX_UPLOADS", "1000", form.COUNT, "Upload sessions that may be open in one repository at a time.")
+    ]
+    metrics_port: Annotated[
+        int | None,
+        Setting("METRICS_PORT", "", form.PORT, "A port of its own for `/metrics`, on the same address."),
+    ]
+    log_level: Annotated[
+        str,
+        Setting("LOG_LEVEL", "info", choice("debug", "info", "warning", "error"), "The least severe lines to log."),
+    ]
+    log_format: Annotated[str, Setting("LOG_FORMAT", "json", choice("json", "console"), "The form of log lines.")]
+    grace: Annotated[
+        timedelta,
+        Setting(
+            "GRACE", "24h", form.DURATION, "How long content that nothing refers to stays before the sweep takes it."
+        ),
+    ]
+    orphan_referrers: Annotated[
+        timedelta | None,
+        Setting(
+            "ORPHAN_REFERRERS",
+            "30d",
+            form.DURATION_OR_KEEP,
+            "How long a referrer that was pushed before its subject waits for it; `keep` is for ever.",
+        ),
+    ]
+    upload_expiry: Annotated[
+        timedelta, Setting("UPLOAD_EXPIRY", "24h", form.DURATION, "How long an upload session lives without a request.")
+    ]
+    sweep_interval: Annotated[
+        timedelta, Setting("SWEEP_INTERVAL", "60s", form.DURATION, "The pause of the sweep when nothing was due.")
+    ]
+    header_timeout: Annotated[
+        timedelta, Setting("HEADER_TIMEOUT", "10s", form.DURATION, "The time for the header section of a request.")
+    ]
+    body_timeout: Annotated[
+        timedelta, Setting("BODY_TIMEOUT", "60s", form.DURATION, "The longest pause inside the body of a request.")
+    ]
+    shutdown_timeout: Annotated[
+        timedelta,
+        Setting("SHUTDOWN_TIMEOUT", "30s", form.DURATION, "The time that a stop gives to requests in flight."),
+    ]
+    max_connections: Annotated[
+        int, Setting("MAX_CONNECTIONS", "1000", form.COUNT, "Client connections that each process holds at most.")
+    ]
+
+    @property
+    def is_open(self) -> bool:
+        """Whether everybody who reaches the port may pull and push."""
+        return self.access == "open" or (self.access == "auto" and is_loopback(self.host))
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine reaches the address `host`."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def settings_table() -> dict[str, Setting]:
+    """Every declaration by the attribute of `Settings` that it fills, in order."""
+    hints = get_type_hints(Settings, include_extras=True)
+    return {attribute: hint.__metadata__[0] for attribute, hint in hints.items()}
+
+
+def load_environment(toml: Path | None = None) -> Settings:
+    """The settings of this process; see `load`."""
+    return load(os.environ, toml)
+
+
+def load(environ: Mapping[str, str], toml: Path | None = None) -> Settings:
+    """The settings of `environ` over those of the file `toml`, else of the file that GATI_CONFIG names.
+
+    Raises:
+        ConfigurationError: naming every value that cannot hold, every unknown key, and settings that contradict.
+    """
+    problems: list[str] = []
+    path = toml or (Path(environ[CONFIG_VARIABLE]) if environ.get(CONFIG_VARIABLE) else None)
+    given = _read_file(path, problems) if path else {}
+    table = settings_table()
+    given |= {row.name: environ[row.name] for row in table.values() if environ.get(row.name)}
+    external = bool(given.get("DATABASE_URL"))
+    values = {attribute: _value(row, given.get(row.name, ""), external, problems) for attribute, row in table.items()}
+    if values["storage_url"] is None and values["data_dir"] is not None:
+        values["storage_url"] = values["data_dir"] / "storage"
+    problems += _contradictions(values)
+    if problems:
+        raise ConfigurationError(problems)
+    return Settings(**values)
+
+
+def _value(row: Setting, text: str, external: bool, problems: list[str]) -> Any:
+    default = row.default_external if external and row.default_external else row.default
+    written = text.strip() or default
+    if not written:
+        return row.form.empty
+    try:
+        return row.form.parse(written)
+    except (ValueError, RuntimeError):  # RuntimeError: a path below an unknown user's home
+        shown = "the value" if row.secret else repr(written[:100])
+        problems.append(f"{row.name}: {shown} must be {row.form.text.replace('`', '')}.")
+        return None
+
+
+def _contradictions(values: Mapping[str, Any]) -> list[str]:
+    found = []
+    if (values["tls_certificate"] is None) != (values["tls_key"] is None):
+        found.append("TLS_CERTIFICATE and TLS_KEY: set both or neither.")
+    low, high = values["database_pool_min"], values["database_pool_max"]
+    if low is not None and high is not None and low > high:
+        found.append(f"DATABASE_POOL_MIN: {low} is more than DATABASE_POOL_MAX, which is {high}.")
+    if values["metrics_port"] and values["metrics_port"] == values["port"]:
+        found.append("METRICS_PORT: must differ from PORT.")
+    if values["access"] == "auto" and values["host"] is not None and not is_loopback(values["host"]):
+        found.append(
+            f"HOST: {values['host']} can be reached from other machines. Write ACCESS=open to let everybody there "
+            "pull, push and delete without an account, or ACCESS=closed to let nobody in without one."
+        )
+    return found
+
+
+def _read_file(path: Path, problems: list[str]) -> dict[str, str]:
+    try:
+        content = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        problems.append(f"{path}: cannot be read: {error.strerror}.")
+        return {}
+    except ValueError as error:
+        problems.append(f"{path}: is not TOML: {error}.")
+        return {}
+    names = {row.name.lower(): row.name for row in settings_table().values()}
+    given = {}
+    for key, value in content.items():
+        if key not in names:
+            near = difflib.get_close_matches(key.lower(), names, 1)
+            problems.append(f"{path}: there is no setting {key!r}." + (f" Did you mean {near[0]!r}?" if near else ""))
+        elif isinstance(value, list) and all(isinstance(item, str) for item in value):
+            given[names[key]] = ",".join(value)
+        elif isinstance(value, str | int) and not isinstance(value, bool):
+            given[names[key]] = str(value)
+        else:
+            problems.append(f"{path}: {key} must be a text, a whole number or a list of texts.")
+    return given

@@ -1,0 +1,68 @@
+"""Blobs of a repository: look, mount, delete. A blob that is not linked here does not exist here."""
+
+import asyncpg
+
+from registry.content import sql_blobs as sql
+from registry.content import sql_manifests
+from registry.content.shelf import Shelf
+from registry.content.sql_blobs import Blob
+from registry.core.digest import Digest
+from registry.core.errors import BlobUnknown, NameUnknown, Unsupported
+from registry.namespaces import catalog
+
+_READ_METHODS = "GET, HEAD"
+
+
+async def find(shelf: Shelf, name: str, digest: Digest, *, writer: bool) -> Blob:
+    """The blob; for a writer its life is lengthened, so that the push that asked can count on it.
+
+    Raises:
+        BlobUnknown, NameUnknown: it is not here.
+    """
+    try:
+        async with shelf.db.connection() as connection:
+            if writer:
+                blob = await sql.lease(connection, name, str(digest), shelf.policy.grace)
+            else:
+                blob = await sql.select(connection, name, str(digest))
+    except asyncpg.PostgresError as error:
+        if error.sqlstate != "GT404":
+            raise
+        raise NameUnknown(f"The repository {name} does not exist.", detail={"name": name}) from error
+    if blob is None:
+        await catalog.require(shelf.db, name)
+        raise BlobUnknown(f"{name} has no blob {digest}.", detail={"digest": str(digest)})
+    return blob
+
+
+async def mount(shelf: Shelf, source: str | None, target: str, digest: Digest) -> bool:
+    """Link a blob of another repository (end-11); False when there is nothing to mount."""
+
+    async def link(connection: object) -> bool:
+        return await sql.mount(connection, source, target, str(digest), shelf.policy.grace)
+
+    return await shelf.db.retry(link)
+
+
+async def delete(shelf: Shelf, name: str, digest: Digest) -> None:
+    """Take a blob out of the repository at once (end-10).
+
+    Raises:
+        Unsupported: a manifest here refers to it.
+        BlobUnknown, NameUnknown: it is not here.
+    """
+
+    async def remove(connection: object) -> bool:
+        repo = await sql_manifests.lock_repository(connection, name)
+        if repo is None or not await sql.lock_link(connection, repo, str(digest)):
+            return False
+        if await sql.is_referenced(connection, name, str(digest)):
+            raise Unsupported(
+                f"A manifest of {name} refers to {digest}: delete the manifest first.", headers={"Allow": _READ_METHODS}
+            )
+        await sql.delete_link(connection, repo, str(digest))
+        return True
+
+    if not await shelf.db.retry(remove):
+        await catalog.require(shelf.db, name)
+        raise BlobUnknown(f"{name} has no blob {digest}.", detail={"digest": str(digest)})

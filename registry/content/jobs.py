@@ -1,0 +1,130 @@
+"""The sweep: one item a transaction, row locks, no walk, no read-only mode."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any, Final
+
+import asyncpg
+
+from registry.content import sql_blobs, sql_manifests
+from registry.content import sql_sweep as sql
+from registry.content.shelf import Shelf
+from registry.content.sql_sweep import Review
+from registry.core.digest import parse_digest
+from registry.infra.storage.keys import blob_key, upload_key
+
+READER: Final = timedelta(hours=1)
+_LATER: Final = timedelta(seconds=5)
+_BATCH: Final = 100
+
+
+@dataclass(frozen=True, slots=True)
+class SweepReport:
+    """What one pass did."""
+
+    reviews: int
+    uploads: int
+    objects: int
+
+
+async def sweep(shelf: Shelf, reader: timedelta = READER) -> SweepReport:
+    """Look at everything that is due; an object stays `reader` longer than its row, for those who are reading it."""
+    uploads = await _count(lambda: _expire(shelf))
+    reviews = await _count(lambda: _review(shelf, reader))
+    objects = await _count(lambda: _unlink(shelf))
+    return SweepReport(reviews, uploads, objects)
+
+
+async def _count(step: Any) -> int:
+    done = 0
+    while await step():
+        done += 1
+    return done
+
+
+async def _expire(shelf: Shelf) -> bool:
+    async with shelf.db.transaction() as connection:
+        expired = await sql.expire_upload(connection)
+        if expired is None:
+            return False
+        upload_id, text = expired
+        await sql.doom(connection, upload_key(upload_id), timedelta())
+        if text is not None:
+            digest = parse_digest(text)
+            await sql.doom(connection, blob_key(digest.algorithm, digest.encoded, upload_id), timedelta())
+    return True
+
+
+async def _review(shelf: Shelf, reader: timedelta) -> bool:
+    async with shelf.db.transaction() as connection:
+        await connection.execute("SET LOCAL lock_timeout = '100ms'")
+        review = await sql.take_review(connection)
+        if review is None:
+            return False
+        try:
+            async with connection.transaction():
+                done = await _look(connection, shelf, review, reader)
+        except (asyncpg.LockNotAvailableError, asyncpg.DeadlockDetectedError):
+            done = False
+        if done:
+            await sql.end_review(connection, review)
+        else:
+            await sql.postpone_review(connection, review, max(_LATER, shelf.policy.grace / 10))
+    return True
+
+
+async def _look(connection: Any, shelf: Shelf, review: Review, reader: timedelta) -> bool:
+    if review.kind == "link":
+        return await _link(connection, review)
+    if review.kind == "blob":
+        return await _blob(connection, review, reader)
+    if review.kind == "child":
+        return await _manifest(connection, shelf, review.repo, review.key)
+    return await _subject(connection, shelf, review)
+
+
+async def _link(connection: Any, review: Review) -> bool:
+    if not await sql_blobs.lock_link(connection, review.repo, review.key):
+        return True
+    if not await sql.is_referenced(connection, review.repo, review.key):
+        await sql_blobs.delete_link(connection, review.repo, review.key)
+    return True
+
+
+async def _blob(connection: Any, review: Review, reader: timedelta) -> bool:
+    key = await sql.lock_blob(connection, review.key)
+    if key is not None and await sql.delete_blob_if_free(connection, review.key):
+        await sql.doom(connection, key, reader)
+    return True
+
+
+async def _manifest(connection: Any, shelf: Shelf, repo: int, digest: str) -> bool:
+    """Remove a manifest that nothing keeps; False where it must be looked at again."""
+    if not await sql.lock_manifest(connection, repo, digest):
+        return not await sql.exists(connection, repo, digest)
+    if await sql.is_kept(connection, repo, digest):
+        return True
+    if await sql.is_recent(connection, repo, digest, shelf.policy.grace):
+        return False
+    await sql_manifests.delete(connection, repo, digest, shelf.policy.grace)
+    return True
+
+
+async def _subject(connection: Any, shelf: Shelf, review: Review) -> bool:
+    if await sql.lock_present(connection, review.repo, review.key):
+        return True
+    found = await sql.referrers(connection, review.repo, review.key, _BATCH)
+    gone = [await _manifest(connection, shelf, review.repo, digest) for digest in found]
+    return all(gone) and len(found) < _BATCH
+
+
+async def _unlink(shelf: Shelf) -> bool:
+    async with shelf.db.transaction() as connection:
+        key = await sql.take_doomed(connection)
+        if key is None:
+            return False
+        if await shelf.store.unlink(key):
+            await sql.end_doomed(connection, key)
+        else:
+            await sql.postpone_doomed(connection, key, _LATER)
+    return True

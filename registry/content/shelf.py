@@ -1,0 +1,38 @@
+"""What every action on content needs: the database, the store, and the rules of this registry."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+from registry.infra.db.pool import Database
+from registry.infra.storage.directory import DirectoryStore
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """Limits and lifetimes.
+
+    Attributes:
+        grace: how long unreferenced content stays.
+        orphans: how long a referrer waits for its subject; None for ever.
+        upload_expiry: how long an idle upload session lives.
+        sparse: which missing references a manifest may have: `none`, `index` or `all`.
+        max_blob_size: bytes; None without limit.
+        max_uploads: open sessions per repository.
+    """
+
+    grace: timedelta
+    orphans: timedelta | None
+    upload_expiry: timedelta
+    sparse: str
+    max_blob_size: int | None
+    max_uploads: int
+
+
+@dataclass(frozen=True, slots=True)
+class Shelf:
+    """`secret` keys the hash states of uploads."""
+
+    db: Database
+    store: DirectoryStore
+    policy: Policy
+    secret: bytes

@@ -1,0 +1,173 @@
+"""Statements on manifests, tags and referrers. Each takes a connection."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from registry.content.model import Manifest
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """A manifest as it is returned; `watched` when the sweep is about to look at it."""
+
+    digest: str
+    type: str
+    bytes: bytes
+    watched: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """What a push may leave out, and how long it waits."""
+
+    sparse: str
+    orphans: timedelta | None
+
+
+async def lock_repository(connection: Any, name: str) -> int | None:
+    """The id of the live repository, locked against deletion."""
+    found = await connection.fetchval(
+        "SELECT id FROM repositories WHERE name = $1 AND state = 'live' FOR KEY SHARE", name
+    )
+    return None if found is None else int(found)
+
+
+async def by_digest(connection: Any, name: str, digest: str) -> Stored | None:
+    """The manifest of this digest."""
+    row = await connection.fetchrow(
+        "SELECT m.digest, m.type, m.bytes, "
+        "EXISTS (SELECT FROM review v WHERE v.kind = 'child' AND v.repo = m.repo AND v.key = m.digest) AS watched "
+        "FROM repositories r JOIN manifests m ON m.repo = r.id WHERE r.name = $1 AND r.state = 'live' AND m.digest = $2",
+        name,
+        digest,
+    )
+    return Stored(**dict(row)) if row else None
+
+
+async def by_tag(connection: Any, name: str, tag: str) -> Stored | None:
+    """The manifest that the tag names."""
+    row = await connection.fetchrow(
+        "SELECT m.digest, m.type, m.bytes, false AS watched FROM repositories r JOIN tags t ON t.repo = r.id "
+        "JOIN manifests m ON m.repo = t.repo AND m.digest = t.digest WHERE r.name = $1 AND r.state = 'live' AND t.name = $2",
+        name,
+        tag,
+    )
+    return Stored(**dict(row)) if row else None
+
+
+async def note_pull(connection: Any, name: str, digest: str) -> None:
+    """Remember that somebody wants a manifest that the sweep watches."""
+    await connection.execute(
+        "UPDATE manifests m SET pulled_at = clock_timestamp() FROM repositories r "
+        "WHERE r.name = $1 AND r.state = 'live' AND m.repo = r.id AND m.digest = $2",
+        name,
+        digest,
+    )
+
+
+async def push(connection: Any, name: str, manifest: Manifest, tags: list[str], rules: Rules) -> list[str]:
+    """Record a manifest (`push_manifest` of migrations/): the missing references that the rules allow."""
+    refs = (*manifest.blobs, *manifest.children)
+    row = await connection.fetchrow(
+        "SELECT missing FROM push_manifest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)",
+        name,
+        str(manifest.digest),
+        manifest.media_type,
+        manifest.artifact_type,
+        manifest.raw,
+        manifest.subject,
+        manifest.descriptor,
+        [ref.digest for ref in manifest.blobs],
+        [ref.digest for ref in manifest.children],
+        [ref.size for ref in refs],
+        [ref.digest for ref in refs if not ref.required],
+        tags,
+        rules.sparse,
+        rules.orphans,
+    )
+    return list(row["missing"])
+
+
+async def parents(connection: Any, repo: int, digest: str, limit: int) -> list[str]:
+    """At most `limit` indexes that contain the manifest."""
+    rows = await connection.fetch(
+        "SELECT parent FROM refs WHERE repo = $1 AND digest = $2 ORDER BY parent LIMIT $3", repo, digest, limit
+    )
+    return [row["parent"] for row in rows]
+
+
+async def lock(connection: Any, repo: int, digest: str) -> bool:
+    """Lock a manifest for removal; False when there is none."""
+    row = await connection.fetchrow("SELECT 1 FROM manifests WHERE repo = $1 AND digest = $2 FOR UPDATE", repo, digest)
+    return row is not None
+
+
+async def delete(connection: Any, repo: int, digest: str, grace: timedelta) -> None:
+    """Remove a locked manifest with its tags, and queue a look at everything that it held."""
+    await connection.execute("SELECT 1 FROM tags WHERE repo = $1 AND digest = $2 ORDER BY name FOR UPDATE", repo, digest)
+    await connection.execute("DELETE FROM tags WHERE repo = $1 AND digest = $2", repo, digest)
+    for kind, role in (("link", "blob"), ("link", "child"), ("child", "child")):
+        await connection.execute(
+            "SELECT queue_review($1, $2, array(SELECT digest FROM refs WHERE repo = $2 AND parent = $3 AND role = $4), "
+            "clock_timestamp() + $5)",
+            kind,
+            repo,
+            digest,
+            role,
+            grace,
+        )
+    await connection.execute(
+        "SELECT queue_review('subject', $1, ARRAY[$2::text], clock_timestamp() + $3)", repo, digest, grace
+    )
+    await connection.execute("DELETE FROM manifests WHERE repo = $1 AND digest = $2", repo, digest)
+
+
+async def delete_tag(connection: Any, repo: int, tag: str) -> str | None:
+    """Remove a tag; the digest that it named, or None."""
+    found = await connection.fetchval("DELETE FROM tags WHERE repo = $1 AND name = $2 RETURNING digest", repo, tag)
+    return None if found is None else str(found)
+
+
+async def emit(connection: Any, kind: str, repo: int, body: str) -> None:
+    """Write a fact; `body` is JSON."""
+    await connection.execute("INSERT INTO outbox (kind, repo, body) VALUES ($1, $2, $3)", kind, repo, body)
+
+
+async def tags_after(connection: Any, name: str, last: str, limit: int) -> list[str]:
+    """At most `limit` tags after `last`, in byte order."""
+    rows = await connection.fetch(
+        "SELECT t.name FROM repositories r JOIN tags t ON t.repo = r.id "
+        "WHERE r.name = $1 AND r.state = 'live' AND t.name > $2 ORDER BY t.name LIMIT $3",
+        name,
+        last,
+        limit,
+    )
+    return [row["name"] for row in rows]
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """A referrer: where it stands in the order, and its descriptor as ASCII JSON."""
+
+    position: str
+    descriptor: str
+
+
+async def referrers(
+    connection: Any, name: str, subject: str, artifact_type: str | None, after: tuple[int, str] | None
+) -> list[Listed]:
+    """Referrers of a subject, newest first, at most 1,000 after the position (microseconds, digest)."""
+    rows = await connection.fetch(
+        "SELECT (extract(epoch FROM m.pushed_at) * 1000000)::bigint || '-' || m.digest AS position, m.descriptor "
+        "FROM repositories r JOIN manifests m ON m.repo = r.id WHERE r.name = $1 AND r.state = 'live' AND m.subject = $2 "
+        "AND ($3::text IS NULL OR m.artifact_type = $3) AND ($4::bigint IS NULL OR "
+        "((extract(epoch FROM m.pushed_at) * 1000000)::bigint, m.digest) < ($4, $5 COLLATE \"C\")) "
+        "ORDER BY m.pushed_at DESC, m.digest DESC LIMIT 1000",
+        name,
+        subject,
+        artifact_type,
+        after[0] if after else None,
+        after[1] if after else "",
+    )
+    return [Listed(**dict(row)) for row in rows]

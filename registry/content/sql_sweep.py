@@ -1,0 +1,154 @@
+"""Statements of the sweep. Each takes a connection; the caller holds one transaction per item."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Review:
+    """One thing to look at."""
+
+    kind: str
+    repo: int
+    key: str
+
+
+async def take_review(connection: Any) -> Review | None:
+    """The next thing that is due, locked; a locked one is somebody else's."""
+    row = await connection.fetchrow(
+        "SELECT kind, repo, key FROM review WHERE due <= clock_timestamp() ORDER BY due LIMIT 1 FOR UPDATE SKIP LOCKED"
+    )
+    return Review(**dict(row)) if row else None
+
+
+async def end_review(connection: Any, review: Review) -> None:
+    """It has been looked at."""
+    await connection.execute(
+        "DELETE FROM review WHERE kind = $1 AND repo = $2 AND key = $3", review.kind, review.repo, review.key
+    )
+
+
+async def postpone_review(connection: Any, review: Review, wait: timedelta) -> None:
+    """Look again later."""
+    await connection.execute(
+        "UPDATE review SET due = clock_timestamp() + $4 WHERE kind = $1 AND repo = $2 AND key = $3",
+        review.kind,
+        review.repo,
+        review.key,
+        wait,
+    )
+
+
+async def is_referenced(connection: Any, repo: int, digest: str) -> bool:
+    """Whether a manifest of the repository refers to the digest."""
+    return bool(
+        await connection.fetchval("SELECT EXISTS (SELECT FROM refs WHERE repo = $1 AND digest = $2)", repo, digest)
+    )
+
+
+async def lock_blob(connection: Any, digest: str) -> str | None:
+    """Lock a blob for removal; its key, or None."""
+    found = await connection.fetchval("SELECT object_key FROM blobs WHERE digest = $1 FOR UPDATE", digest)
+    return None if found is None else str(found)
+
+
+async def delete_blob_if_free(connection: Any, digest: str) -> bool:
+    """Remove a locked blob that no repository links and nobody pinned."""
+    found = await connection.fetchval(
+        "DELETE FROM blobs WHERE digest = $1 AND NOT pinned "
+        "AND NOT EXISTS (SELECT FROM blob_links WHERE digest = $1) RETURNING true",
+        digest,
+    )
+    return bool(found)
+
+
+async def doom(connection: Any, key: str, wait: timedelta) -> None:
+    """Let the object go after `wait`: somebody may be reading it."""
+    await connection.execute(
+        "INSERT INTO doomed (object_key, due) VALUES ($1, clock_timestamp() + $2) ON CONFLICT DO NOTHING", key, wait
+    )
+
+
+async def lock_present(connection: Any, repo: int, digest: str) -> bool:
+    """Whether the manifest is here, kept from leaving until the end of the transaction."""
+    row = await connection.fetchrow(
+        "SELECT 1 FROM manifests WHERE repo = $1 AND digest = $2 FOR KEY SHARE", repo, digest
+    )
+    return row is not None
+
+
+async def referrers(connection: Any, repo: int, subject: str, limit: int) -> list[str]:
+    """At most `limit` manifests that name the subject."""
+    rows = await connection.fetch(
+        "SELECT digest FROM manifests WHERE repo = $1 AND subject = $2 ORDER BY digest LIMIT $3", repo, subject, limit
+    )
+    return [row["digest"] for row in rows]
+
+
+async def lock_manifest(connection: Any, repo: int, digest: str) -> bool:
+    """Lock a manifest for removal unless somebody else has it."""
+    row = await connection.fetchrow(
+        "SELECT 1 FROM manifests WHERE repo = $1 AND digest = $2 FOR UPDATE SKIP LOCKED", repo, digest
+    )
+    return row is not None
+
+
+async def exists(connection: Any, repo: int, digest: str) -> bool:
+    """Whether the manifest is here: an empty SKIP LOCKED is not absence."""
+    return bool(
+        await connection.fetchval("SELECT EXISTS (SELECT FROM manifests WHERE repo = $1 AND digest = $2)", repo, digest)
+    )
+
+
+async def is_kept(connection: Any, repo: int, digest: str) -> bool:
+    """Whether the manifest has a tag or a parent."""
+    return bool(
+        await connection.fetchval(
+            "SELECT EXISTS (SELECT FROM tags WHERE repo = $1 AND digest = $2) "
+            "OR EXISTS (SELECT FROM refs WHERE repo = $1 AND digest = $2)",
+            repo,
+            digest,
+        )
+    )
+
+
+async def is_recent(connection: Any, repo: int, digest: str, age: timedelta) -> bool:
+    """Whether the manifest was pushed, or pulled while watched, within `age`."""
+    return bool(
+        await connection.fetchval(
+            "SELECT greatest(pushed_at, pulled_at) > clock_timestamp() - $3::interval FROM manifests "
+            "WHERE repo = $1 AND digest = $2",
+            repo,
+            digest,
+            age,
+        )
+    )
+
+
+async def expire_upload(connection: Any) -> tuple[str, str | None] | None:
+    """Forget one expired session: its id, and the digest that it was becoming; None when none is due."""
+    row = await connection.fetchrow(
+        "DELETE FROM uploads WHERE id = (SELECT id FROM uploads WHERE expires_at <= clock_timestamp() "
+        "ORDER BY expires_at LIMIT 1 FOR UPDATE SKIP LOCKED) "
+        "RETURNING id::text, CASE WHEN state = 'finishing' THEN digest END"
+    )
+    return (row[0], row[1]) if row else None
+
+
+async def take_doomed(connection: Any) -> str | None:
+    """The next object to remove, locked."""
+    found = await connection.fetchval(
+        "SELECT object_key FROM doomed WHERE due <= clock_timestamp() ORDER BY due LIMIT 1 FOR UPDATE SKIP LOCKED"
+    )
+    return None if found is None else str(found)
+
+
+async def end_doomed(connection: Any, key: str) -> None:
+    """The object is gone."""
+    await connection.execute("DELETE FROM doomed WHERE object_key = $1", key)
+
+
+async def postpone_doomed(connection: Any, key: str, wait: timedelta) -> None:
+    """Somebody holds the object: later."""
+    await connection.execute("UPDATE doomed SET due = clock_timestamp() + $2 WHERE object_key = $1", key, wait)

@@ -1,0 +1,107 @@
+"""Statements on uploads. Each takes a connection."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Upload:
+    """A session: `received` bytes are durable; `state` is open, finishing or done."""
+
+    id: str
+    algorithm: str
+    received: int
+    hash_state: bytes | None
+    state: str
+    digest: str | None
+
+
+async def count_open(connection: Any, repo: int, limit: int) -> int:
+    """How many sessions of the repository are not done, counted no further than `limit`."""
+    return int(
+        await connection.fetchval(
+            "SELECT count(*) FROM (SELECT 1 FROM uploads WHERE repo = $1 AND state <> 'done' LIMIT $2) AS some", repo, limit
+        )
+    )
+
+
+async def insert(connection: Any, repo: int, upload_id: str, owner: str, algorithm: str, life: timedelta) -> None:
+    """A new open session."""
+    await connection.execute(
+        "INSERT INTO uploads (id, repo, owner, algorithm, expires_at) VALUES ($1, $2, $3, $4, clock_timestamp() + $5)",
+        upload_id,
+        repo,
+        owner,
+        algorithm,
+        life,
+    )
+
+
+async def select(connection: Any, name: str, upload_id: str, owner: str) -> Upload | None:
+    """The session of this repository and caller."""
+    row = await connection.fetchrow(
+        "SELECT u.id::text, u.algorithm, u.received, u.hash_state, u.state, u.digest FROM uploads u "
+        "JOIN repositories r ON r.id = u.repo WHERE u.id = $1 AND r.name = $2 AND r.state = 'live' AND u.owner = $3",
+        upload_id,
+        name,
+        owner,
+    )
+    return Upload(**dict(row)) if row else None
+
+
+async def advance(connection: Any, upload_id: str, received: int, hash_state: bytes | None, life: timedelta) -> bool:
+    """Move an open session to `received`; False when it is not open any more."""
+    done = await connection.fetchval(
+        "UPDATE uploads SET received = $2, hash_state = $3, expires_at = clock_timestamp() + $4 "
+        "WHERE id = $1 AND state = 'open' RETURNING true",
+        upload_id,
+        received,
+        hash_state,
+        life,
+    )
+    return bool(done)
+
+
+async def renew(connection: Any, upload_id: str, life: timedelta) -> None:
+    """Let an open session live on."""
+    await connection.execute(
+        "UPDATE uploads SET expires_at = clock_timestamp() + $2 WHERE id = $1 AND state = 'open'", upload_id, life
+    )
+
+
+async def finishing(connection: Any, upload_id: str, received: int, digest: str, life: timedelta) -> bool:
+    """Say which blob an open session becomes, before its bytes move; False when it is not open any more."""
+    done = await connection.fetchval(
+        "UPDATE uploads SET state = 'finishing', received = $2, digest = $3, expires_at = clock_timestamp() + $4 "
+        "WHERE id = $1 AND state = 'open' RETURNING true",
+        upload_id,
+        received,
+        digest,
+        life,
+    )
+    return bool(done)
+
+
+async def finish(
+    connection: Any, name: str, upload_id: str, digest: str, size: int, key: str, grace: timedelta
+) -> str:  # the parameters of the SQL function
+    """Record the blob and its link (`finish_upload` of migrations/): the key that the blob keeps, or `done`."""
+    return str(
+        await connection.fetchval("SELECT finish_upload($1, $2, $3, $4, $5, $6)", name, upload_id, digest, size, key, grace)
+    )
+
+
+async def delete(connection: Any, upload_id: str) -> bool:
+    """Forget an open session; False when there is none."""
+    return bool(
+        await connection.fetchval("DELETE FROM uploads WHERE id = $1 AND state = 'open' RETURNING true", upload_id)
+    )
+
+
+async def doom(connection: Any, keys: list[str]) -> None:
+    """Leave objects to the sweep, now."""
+    await connection.execute(
+        "INSERT INTO doomed (object_key, due) SELECT k, clock_timestamp() FROM unnest($1::text[]) k ON CONFLICT DO NOTHING",
+        keys,
+    )

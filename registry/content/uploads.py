@@ -1,0 +1,217 @@
+"""Upload sessions: bytes first, rows second (design: architecture.md, invariant 2)."""
+
+import asyncio
+import uuid
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+
+import asyncpg
+
+from registry.content import sql_uploads as sql
+from registry.content.shelf import Shelf
+from registry.content.sql_uploads import Upload
+from registry.core.digest import Digest
+from registry.core.errors import (
+    BlobUploadUnknown,
+    DigestInvalid,
+    SizeInvalid,
+    TooLarge,
+    TooManyRequests,
+    Unavailable,
+    UploadRangeInvalid,
+)
+from registry.infra.storage.directory import UploadFile
+from registry.infra.storage.hashing import Hasher, resume
+from registry.infra.storage.keys import blob_key, upload_key
+from registry.namespaces import sql as sql_namespaces
+
+_RENEW_SECONDS = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """Which session: its repository's name, its id, and the principal that owns it."""
+
+    name: str
+    id: str
+    owner: str
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """What a request brings: its pieces, and the range that it states, if any."""
+
+    pieces: AsyncIterator[bytes]
+    start: int | None = None
+    length: int | None = None
+
+
+async def start(shelf: Shelf, name: str, owner: str, algorithm: str) -> Session:
+    """A new session; the repository is made when absent.
+
+    Raises:
+        StorageFull: only the reserve is left.
+        TooManyRequests: the repository has as many open sessions as it may.
+    """
+    shelf.store.check_room()
+    session = Session(name, str(uuid.uuid4()), owner)
+    async with shelf.db.transaction() as connection:
+        repo = await sql_namespaces.ensure(connection, name)
+        limit = shelf.policy.max_uploads
+        if await sql.count_open(connection, repo, limit) >= limit:
+            raise TooManyRequests(
+                f"{name} has {limit} open uploads, the most it may: finish or cancel some.", headers={"Retry-After": "60"}
+            )
+        await sql.insert(connection, repo, session.id, owner, algorithm, shelf.policy.upload_expiry)
+    return session
+
+
+async def status(shelf: Shelf, session: Session) -> Upload:
+    """The session as it stands.
+
+    Raises:
+        BlobUploadUnknown: there is none of this id, repository and caller, or it is over.
+    """
+    upload = await _find(shelf, session)
+    if upload.state == "done":
+        raise _unknown(session)
+    return upload
+
+
+async def append(shelf: Shelf, session: Session, chunk: Chunk) -> int:
+    """Add a chunk (end-5) and answer how many bytes the session holds; what came before a lost connection counts.
+
+    Raises:
+        UploadRangeInvalid: the chunk does not start at the session's offset.
+        SizeInvalid: it is not as long as its range says; the session stays at its offset.
+    """
+    if (await status(shelf, session)).state != "open":
+        raise _unknown(session)
+    async with shelf.store.locked(session.id) as descriptor:
+        upload = await status(shelf, session)
+        if upload.state != "open":
+            raise _unknown(session)
+        file = await _begin(shelf, session, upload, descriptor)
+        await _receive(shelf, session, file, chunk)
+        await _commit(shelf, session, file)
+        return file.offset
+
+
+async def finish(shelf: Shelf, session: Session, digest: Digest, chunk: Chunk) -> None:
+    """Close a session with its last chunk and the digest of the whole (end-6); repeated, it succeeds again.
+
+    Raises:
+        DigestInvalid: the bytes have another digest; the session is gone.
+        UploadRangeInvalid, SizeInvalid: as `append`; the session stays.
+    """
+    upload = await _find(shelf, session)
+    if upload.state == "open":
+        async with shelf.store.locked(session.id) as descriptor:
+            upload = await _find(shelf, session)
+            if upload.state == "open":
+                file = await _begin(shelf, session, upload, descriptor)
+                await _receive(shelf, session, file, chunk)
+                await _close(shelf, session, file, digest)
+                return
+    if upload.digest != str(digest):
+        raise _unknown(session)
+    if upload.state == "finishing":
+        await _complete(shelf, session, digest, upload.received)
+
+
+async def cancel(shelf: Shelf, session: Session) -> None:
+    """Forget a session and its bytes (end-14)."""
+    await status(shelf, session)
+    async with shelf.db.transaction() as connection:
+        if not await sql.delete(connection, session.id):
+            raise _unknown(session)
+        await sql.doom(connection, [upload_key(session.id)])
+
+
+async def _find(shelf: Shelf, session: Session) -> Upload:
+    try:
+        uuid.UUID(session.id)
+    except ValueError:
+        raise _unknown(session) from None
+    async with shelf.db.connection() as connection:
+        upload = await sql.select(connection, session.name, session.id, session.owner)
+    if upload is None:
+        raise _unknown(session)
+    return upload
+
+
+def _unknown(session: Session) -> BlobUploadUnknown:
+    return BlobUploadUnknown(f"{session.name} has no such open upload of yours: start a new one.")
+
+
+async def _begin(shelf: Shelf, session: Session, upload: Upload, descriptor: int) -> UploadFile:
+    hasher = resume(upload.algorithm, upload.hash_state, shelf.secret, session.id) if upload.received else None
+    return await shelf.store.begin(descriptor, upload.received, hasher, upload.algorithm)
+
+
+async def _receive(shelf: Shelf, session: Session, file: UploadFile, chunk: Chunk) -> None:
+    if chunk.start is not None and chunk.start != file.offset:
+        raise UploadRangeInvalid(
+            f"The upload holds {file.offset} bytes; the chunk starts at {chunk.start}.", detail={"offset": file.offset}
+        )
+    began = file.offset
+    try:
+        await _take(shelf, session, file, chunk)
+    except (ConnectionError, OSError, asyncio.CancelledError):
+        await asyncio.shield(_commit(shelf, session, file))
+        raise
+    if chunk.length is not None and file.length - began != chunk.length:
+        raise SizeInvalid(f"The chunk has {file.length - began} bytes; its range says {chunk.length}.")
+
+
+async def _take(shelf: Shelf, session: Session, file: UploadFile, chunk: Chunk) -> None:
+    loop, limit = asyncio.get_running_loop(), shelf.policy.max_blob_size
+    renew_at = loop.time() + _RENEW_SECONDS
+    async for piece in chunk.pieces:
+        await file.write(piece)
+        if limit is not None and file.length > limit:
+            raise TooLarge(f"A blob has at most {limit} bytes here.")
+        if loop.time() > renew_at:
+            renew_at = loop.time() + _RENEW_SECONDS
+            async with shelf.db.connection() as connection:
+                await sql.renew(connection, session.id, shelf.policy.upload_expiry)
+
+
+async def _commit(shelf: Shelf, session: Session, file: UploadFile) -> None:
+    await file.sync()
+    state = file.hasher.state(shelf.secret, session.id)
+    async with shelf.db.connection() as connection:
+        if not await sql.advance(connection, session.id, file.offset, state, shelf.policy.upload_expiry):
+            raise _unknown(session)
+
+
+async def _close(shelf: Shelf, session: Session, file: UploadFile, digest: Digest) -> None:
+    await file.flush()
+    hasher: Hasher = file.hasher
+    if hasher.algorithm != digest.algorithm:
+        hasher = await file.read_again(digest.algorithm)
+    if hasher.hexdigest() != digest.encoded:
+        await cancel(shelf, session)
+        raise DigestInvalid(
+            f"The content has another digest than {digest}.", detail={"found": f"{digest.algorithm}:{hasher.hexdigest()}"}
+        )
+    await file.sync()
+    async with shelf.db.connection() as connection:
+        if not await sql.finishing(connection, session.id, file.offset, str(digest), shelf.policy.upload_expiry):
+            raise _unknown(session)
+    await _complete(shelf, session, digest, file.offset)
+
+
+async def _complete(shelf: Shelf, session: Session, digest: Digest, size: int) -> None:
+    key = blob_key(digest.algorithm, digest.encoded, session.id)
+    if not shelf.store.holds(key):
+        await shelf.store.seal(session.id, key)
+    try:
+        async with shelf.db.connection() as connection:
+            await sql.finish(connection, session.name, session.id, str(digest), size, key, shelf.policy.grace)
+    except asyncpg.PostgresError as error:
+        if error.sqlstate == "GT404":
+            raise _unknown(session) from error
+        if isinstance(error, asyncpg.DeadlockDetectedError):
+            raise Unavailable("Too many changes of the same content at once; repeat the request.") from error
+        raise

@@ -1,0 +1,240 @@
+"""The error tree: every refusal of the registry, with its code and HTTP status.
+
+RegistryError
+├── BadRequest (400)
+│   ├── NameInvalid · TagInvalid · DigestInvalid · SizeInvalid · ManifestInvalid
+│   ├── ManifestBlobUnknown · BlobUploadInvalid · PageInvalid
+├── Unauthorized (401) · Denied (403)
+├── NotFound (404)
+│   ├── NameUnknown · ManifestUnknown · BlobUnknown · BlobUploadUnknown · RouteUnknown
+├── Unsupported (405) · RequestTimeout (408) · Conflict (409) · TooLarge (413) · TooManyTags (414)
+├── MediaTypeUnsupported (415) · RangeInvalid (416) · UploadRangeInvalid (416) · TooManyRequests (429)
+├── HeadersTooLarge (431) · Internal (500) · Unavailable (503) · StorageFull (507)
+
+Codes are those of the OCI Distribution specification, section "Error Codes", where it has one.
+`message` is a whole sentence that says who is refused what and what to do; `detail` holds JSON values for programs.
+"""
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+
+class RegistryError(Exception):
+    """A refusal: `code` and `status` belong to the class, `message`, `detail` and `headers` to the case.
+
+    Attributes:
+        code: the OCI error code, or one of ours in the same form.
+        status: the HTTP status of the answer.
+        message: one whole sentence for a person; docker and podman show nothing else.
+        detail: JSON values for programs, or None.
+        headers: header fields that belong to the answer (`Allow`, `Retry-After`, `Content-Range` …).
+    """
+
+    code: ClassVar[str] = "UNKNOWN"
+    status: ClassVar[int] = 500
+
+    def __init__(self, message: str, *, detail: Any = None, headers: Mapping[str, str] | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.detail = detail
+        self.headers: dict[str, str] = dict(headers or {})
+
+
+class BadRequest(RegistryError):
+    """The request cannot mean anything (RFC 9110, section 15.5.1)."""
+
+    code = "UNSUPPORTED"
+    status = 400
+
+
+class NameInvalid(BadRequest):
+    """The repository name is outside the grammar."""
+
+    code = "NAME_INVALID"
+
+
+class TagInvalid(BadRequest):
+    """The tag is outside the grammar."""
+
+    code = "MANIFEST_INVALID"
+
+
+class DigestInvalid(BadRequest):
+    """The digest is malformed, of an unknown algorithm, or not that of the content."""
+
+    code = "DIGEST_INVALID"
+
+
+class SizeInvalid(BadRequest):
+    """A length differs from what was stated."""
+
+    code = "SIZE_INVALID"
+
+
+class ManifestInvalid(BadRequest):
+    """The manifest breaks a rule; `detail` holds a JSON pointer."""
+
+    code = "MANIFEST_INVALID"
+
+
+class ManifestBlobUnknown(BadRequest):
+    """The manifest refers to content that this repository does not have; `detail` lists all of it."""
+
+    code = "MANIFEST_BLOB_UNKNOWN"
+
+
+class BlobUploadInvalid(BadRequest):
+    """The upload request breaks a rule of its session."""
+
+    code = "BLOB_UPLOAD_INVALID"
+
+
+class PageInvalid(BadRequest):
+    """`n` is not a count."""
+
+    code = "PAGINATION_NUMBER_INVALID"
+
+
+class Unauthorized(RegistryError):
+    """A credential is missing or not good; the answer carries the challenge."""
+
+    code = "UNAUTHORIZED"
+    status = 401
+
+
+class Denied(RegistryError):
+    """The caller may not do this."""
+
+    code = "DENIED"
+    status = 403
+
+
+class NotFound(RegistryError):
+    """There is no such thing here."""
+
+    code = "NOT_FOUND"
+    status = 404
+
+
+class NameUnknown(NotFound):
+    """There is no such repository."""
+
+    code = "NAME_UNKNOWN"
+
+
+class ManifestUnknown(NotFound):
+    """The repository has no such manifest or tag."""
+
+    code = "MANIFEST_UNKNOWN"
+
+
+class BlobUnknown(NotFound):
+    """The repository has no such blob."""
+
+    code = "BLOB_UNKNOWN"
+
+
+class BlobUploadUnknown(NotFound):
+    """The repository has no such upload session of this caller."""
+
+    code = "BLOB_UPLOAD_UNKNOWN"
+
+
+class RouteUnknown(NotFound):
+    """The path belongs to no endpoint."""
+
+    code = "UNSUPPORTED"
+
+
+class Unsupported(RegistryError):
+    """The method is not one of this resource, or not now; `headers` holds `Allow` (RFC 9110, section 15.5.6)."""
+
+    code = "UNSUPPORTED"
+    status = 405
+
+
+class RequestTimeout(RegistryError):
+    """The body came too slowly (RFC 9110, section 15.5.9)."""
+
+    code = "REQUEST_TIMEOUT"
+    status = 408
+
+
+class Conflict(RegistryError):
+    """The state of the resource forbids the change."""
+
+    code = "DENIED"
+    status = 409
+
+
+class TooLarge(RegistryError):
+    """The body is over a limit (RFC 9110, section 15.5.14)."""
+
+    code = "SIZE_INVALID"
+    status = 413
+
+
+class TooManyTags(RegistryError):
+    """One manifest PUT names more tags than a request may."""
+
+    code = "TOO_MANY_TAGS"
+    status = 414
+
+
+class MediaTypeUnsupported(RegistryError):
+    """The Content-Type of a manifest is none that is accepted (RFC 9110, section 15.5.16)."""
+
+    code = "MANIFEST_INVALID"
+    status = 415
+
+
+class RangeInvalid(RegistryError):
+    """The range of a read lies outside the blob; `headers` holds `Content-Range` (RFC 9110, section 15.5.17)."""
+
+    code = "RANGE_INVALID"
+    status = 416
+
+
+class UploadRangeInvalid(RegistryError):
+    """A chunk does not start at the offset of its session; `headers` holds `Location` and `Range`."""
+
+    code = "BLOB_UPLOAD_INVALID"
+    status = 416
+
+
+class TooManyRequests(RegistryError):
+    """The caller holds or asks for more than the registry gives; `headers` holds `Retry-After`."""
+
+    code = "TOOMANYREQUESTS"
+    status = 429
+
+
+class HeadersTooLarge(RegistryError):
+    """The header section is over its limit (RFC 6585, section 5)."""
+
+    code = "HEADERS_TOO_LARGE"
+    status = 431
+
+
+class Internal(RegistryError):
+    """The registry failed; the log has the cause under the request id."""
+
+    code = "INTERNAL"
+    status = 500
+
+
+class Unavailable(RegistryError):
+    """A part that the registry needs does not answer now; `headers` holds `Retry-After`."""
+
+    code = "UNAVAILABLE"
+    status = 503
+
+    def __init__(self, message: str, *, detail: Any = None, headers: Mapping[str, str] | None = None) -> None:
+        super().__init__(message, detail=detail, headers={"Retry-After": "1"} | dict(headers or {}))
+
+
+class StorageFull(RegistryError):
+    """There is no room for more content (RFC 4918, section 11.5)."""
+
+    code = "STORAGE_FULL"
+    status = 507

@@ -1,0 +1,241 @@
+"""Blobs in a directory: written to a temporary file, synced, renamed, the directory synced.
+
+Blocking calls run in threads; small pieces are written where they stand.
+"""
+
+import asyncio
+import errno
+import fcntl
+import os
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Final
+
+from registry.core.errors import StorageFull, Unavailable
+from registry.infra.storage.hashing import Hasher
+from registry.infra.storage.keys import BLOBS, UPLOADS, check_key, upload_key
+
+PIECE: Final = 512 * 1024
+_INLINE: Final = 64 * 1024
+_LOCK_SECONDS: Final = 10.0
+_LOCK_PAUSE: Final = 0.05
+_FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+_NO_FILES: Final = frozenset({errno.EMFILE, errno.ENFILE})
+
+
+def translate(error: OSError) -> Exception:
+    """The refusal that an operating-system error is for the client; itself where it is none."""
+    if error.errno in _FULL:
+        return StorageFull("The storage is full: free space, then repeat the upload.")
+    if error.errno in _NO_FILES:
+        return Unavailable("Too many files are open; try again shortly.")
+    return error
+
+
+class UploadFile:
+    """The file of one upload under its lock; `offset` bytes are in it, all of them hashed by `hasher`."""
+
+    def __init__(self, store: "DirectoryStore", descriptor: int, offset: int, hasher: Hasher) -> None:
+        self._store = store
+        self._descriptor = descriptor
+        self._pending = bytearray()
+        self.hasher = hasher
+        self.offset = offset
+
+    @property
+    def length(self) -> int:
+        """Bytes taken in, those not yet written included."""
+        return self.offset + len(self._pending)
+
+    async def write(self, data: bytes) -> None:
+        """Take in `data`, in order.
+
+        Raises:
+            StorageFull: the disk is full, or its reserve begins.
+        """
+        self._pending += data
+        if len(self._pending) >= PIECE:
+            await self.flush()
+
+    async def flush(self) -> None:
+        """Write and hash what `write` holds back."""
+        if not self._pending:
+            return
+        piece, self._pending = bytes(self._pending), bytearray()
+        self._store.check_room(len(piece))
+        try:
+            if len(piece) <= _INLINE:
+                self._put(piece)
+            else:
+                await asyncio.to_thread(self._put, piece)
+        except OSError as error:
+            raise translate(error) from error
+        self.offset += len(piece)
+
+    def _put(self, piece: bytes) -> None:
+        view, at = memoryview(piece), self.offset
+        while view:
+            written = os.pwrite(self._descriptor, view, at)
+            view, at = view[written:], at + written
+        self.hasher.update(piece)
+
+    async def sync(self) -> None:
+        """Make all bytes durable."""
+        await self.flush()
+        await asyncio.to_thread(os.fdatasync, self._descriptor)
+
+    async def read_again(self, algorithm: str) -> Hasher:
+        """A hasher of `algorithm` over everything stored."""
+        await self.flush()
+        return await asyncio.to_thread(_rehash, self._descriptor, algorithm, self.offset)
+
+
+def _rehash(descriptor: int, algorithm: str, length: int) -> Hasher:
+    hasher, at = Hasher(algorithm), 0
+    while at < length:
+        piece = os.pread(descriptor, min(PIECE, length - at), at)
+        if not piece:
+            break
+        hasher.update(piece)
+        at += len(piece)
+    return hasher
+
+
+class DirectoryStore:
+    """Objects below `root`; `reserve` bytes of its disk stay free."""
+
+    def __init__(self, root: Path, reserve: int) -> None:
+        self.root = root
+        self._reserve = reserve
+
+    def prepare(self) -> None:
+        """Make the folders, for the owner alone."""
+        for folder in (self.root, self.root / UPLOADS, self.root / BLOBS):
+            folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+
+    def path(self, key: str) -> Path:
+        """The file of a legal key."""
+        return self.root / check_key(key)
+
+    def free(self) -> int:
+        """Bytes free for ordinary users of the disk."""
+        found = os.statvfs(self.root)
+        return found.f_bavail * found.f_frsize
+
+    def check_room(self, wanted: int = 0) -> None:
+        """Refuse with `StorageFull` when `wanted` bytes would reach into the reserve."""
+        if self.free() - wanted < self._reserve:
+            raise StorageFull("The storage has only its reserve left: free space, then repeat the upload.")
+
+    @asynccontextmanager
+    async def locked(self, upload_id: str) -> AsyncIterator[int]:
+        """A descriptor of the file of an upload, made when absent, locked for one writer (freed by any end of the process).
+
+        Raises:
+            Unavailable: another request holds the file for ten seconds.
+        """
+        try:
+            descriptor = os.open(self.path(upload_key(upload_id)), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        except OSError as error:
+            raise translate(error) from error
+        try:
+            await _lock(descriptor)
+            yield descriptor
+        finally:
+            os.close(descriptor)
+
+    async def begin(self, descriptor: int, offset: int, hasher: Hasher | None, algorithm: str) -> UploadFile:
+        """The locked file, cut to `offset`. Without a fitting `hasher` the stored bytes are read again.
+
+        A file shorter than `offset` (a crash of the machine) sets the upload back to what is there.
+        """
+        size = os.fstat(descriptor).st_size
+        if size > offset:
+            os.ftruncate(descriptor, offset)
+        file = UploadFile(self, descriptor, min(size, offset), hasher or Hasher(algorithm))
+        if file.hasher.length != file.offset:
+            file.hasher = await file.read_again(algorithm)
+        return file
+
+    async def seal(self, upload_id: str, key: str) -> None:
+        """Move a synced upload to its blob key, durably; done before is done."""
+        try:
+            await asyncio.to_thread(self._seal, self.path(upload_key(upload_id)), self.path(key))
+        except OSError as error:
+            raise translate(error) from error
+
+    def _seal(self, source: Path, target: Path) -> None:
+        target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        try:
+            source.rename(target)
+        except FileNotFoundError:
+            if not target.exists():
+                raise
+        for folder in (target.parent, target.parent.parent):
+            _sync_directory(folder)
+
+    def holds(self, key: str) -> bool:
+        """Whether the object is there."""
+        return self.path(key).exists()
+
+    def open(self, key: str) -> int:
+        """A descriptor to read the object; the caller closes it.
+
+        Raises:
+            FileNotFoundError: the object is not there.
+            Unavailable: too many files are open.
+        """
+        try:
+            return os.open(self.path(key), os.O_RDONLY | os.O_CLOEXEC)
+        except OSError as error:
+            raise translate(error) from error
+
+    async def unlink(self, key: str) -> bool:
+        """Remove an object; True when it is gone, False while an upload's writer holds it."""
+        return await asyncio.to_thread(self._unlink, self.path(key), key.startswith(UPLOADS))
+
+    def _unlink(self, path: Path, locked: bool) -> bool:
+        try:
+            descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        except FileNotFoundError:
+            return True
+        try:
+            if locked:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            path.unlink(missing_ok=True)
+        except BlockingIOError:
+            return False
+        finally:
+            os.close(descriptor)
+        return True
+
+    def keys(self) -> Iterator[tuple[str, int, float]]:
+        """Every object: key, size in bytes, time of its last change in seconds since the epoch."""
+        for folder in (UPLOADS, BLOBS):
+            for path in (self.root / folder).rglob("*"):
+                if path.is_file():
+                    found = path.stat()
+                    yield path.relative_to(self.root).as_posix(), found.st_size, found.st_mtime
+
+
+async def _lock(descriptor: int) -> None:
+    loop = asyncio.get_running_loop()
+    deadline = loop.time() + _LOCK_SECONDS
+    while True:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if loop.time() > deadline:
+                raise Unavailable("Another request is writing to this upload.", headers={"Retry-After": "5"}) from None
+            await asyncio.sleep(_LOCK_PAUSE)
+        else:
+            return
+
+
+def _sync_directory(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,82 @@
+"""Lists on the wire: tags (end-8), referrers (end-12), the catalog, and the version check (end-1)."""
+
+import json
+import re
+from typing import Final
+
+from starlette.responses import Response
+
+from registry.content import manifests
+from registry.content.sql_manifests import Listed
+from registry.core.digest import parse_digest
+from registry.core.errors import PageInvalid
+from registry.core.media_types import OCI_INDEX
+from registry.namespaces import catalog
+from registry.oci.door import Call, next_link, page, reply
+
+_PAGE_BYTES: Final = int(3.9 * 1024 * 1024)
+_POSITION: Final = re.compile(r"(\d{1,18})-(sha(?:256|512):[0-9a-f]{64,128})")
+_JSON: Final = "application/json"
+
+
+async def version(call: Call) -> Response:
+    """GET /v2/ (end-1): this is an OCI registry, and the caller may use it."""
+    return reply(200, body=b"{}", media_type=_JSON)
+
+
+async def tags(call: Call) -> Response:
+    """GET tags/list (end-8a, end-8b)."""
+    asked = page(call.request)
+    found, more = await manifests.list_tags(call.shelf, call.name, asked.last, asked.limit)
+    headers = {}
+    if more and found:
+        headers = next_link(f"/v2/{call.name}/tags/list", {"n": str(asked.limit), "last": found[-1]})
+    return reply(200, headers, json.dumps({"name": call.name, "tags": found}).encode(), _JSON)
+
+
+async def repositories(call: Call) -> Response:
+    """GET _catalog: names of repositories."""
+    asked = page(call.request)
+    found, more = await catalog.list_names(call.shelf.db, asked.last, asked.limit)
+    headers = next_link("/v2/_catalog", {"n": str(asked.limit), "last": found[-1]}) if more and found else {}
+    return reply(200, headers, json.dumps({"repositories": found}).encode(), _JSON)
+
+
+async def referrers(call: Call) -> Response:
+    """GET referrers (end-12a, end-12b): an image index of what names this subject, newest first."""
+    subject = parse_digest(call.reference)
+    kind = call.request.query_params.get("artifactType") or None
+    listed = await manifests.list_referrers(call.shelf, call.name, subject, kind, _after(call))
+    shown = _fitting(listed, _limit(call))
+    headers = {"OCI-Filters-Applied": "artifactType"} if kind else {}
+    if shown and len(shown) < len(listed) or len(listed) == 1000:
+        query = {"last": shown[-1].position} | ({"artifactType": kind} if kind else {})
+        query |= {"n": call.request.query_params["n"]} if "n" in call.request.query_params else {}
+        headers |= next_link(f"/v2/{call.name}/referrers/{subject}", query)
+    body = ",".join(item.descriptor for item in shown)
+    index = f'{{"schemaVersion":2,"mediaType":"{OCI_INDEX}","manifests":[{body}]}}'
+    return reply(200, headers, index.encode(), OCI_INDEX)
+
+
+def _limit(call: Call) -> int:
+    return page(call.request).limit
+
+
+def _after(call: Call) -> tuple[int, str] | None:
+    text = call.request.query_params.get("last")
+    if not text:
+        return None
+    match = _POSITION.fullmatch(text)
+    if match is None:
+        raise PageInvalid("last is the value that the Link of the page before gave.")
+    return int(match.group(1)), match.group(2)
+
+
+def _fitting(listed: list[Listed], limit: int) -> list[Listed]:
+    size, shown = 0, []
+    for item in listed[:limit]:
+        size += len(item.descriptor) + 1
+        if shown and size > _PAGE_BYTES:
+            break
+        shown.append(item)
+    return shown

@@ -1,0 +1,110 @@
+"""The table of the OCI door, and how a path finds its row."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Final
+from urllib.parse import unquote_to_bytes
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
+
+from registry.content.shelf import Shelf
+from registry.core.errors import NameInvalid, RouteUnknown, Unsupported
+from registry.core.names import check_name
+from registry.guard import Guard
+from registry.oci import blobs, lists, manifests, uploads
+from registry.oci.door import Call
+
+Handler = Callable[[Call], Awaitable[Response]]
+_PULL, _PUSH, _DELETE = "pull", "pull,push", "pull,push,delete"
+
+ROUTES: Final[dict[str, dict[str, tuple[Handler, str]]]] = {
+    "version": {"GET": (lists.version, _PULL), "HEAD": (lists.version, _PULL)},
+    "catalog": {"GET": (lists.repositories, _PULL), "HEAD": (lists.repositories, _PULL)},
+    "tags": {"GET": (lists.tags, _PULL), "HEAD": (lists.tags, _PULL)},
+    "referrers": {"GET": (lists.referrers, _PULL), "HEAD": (lists.referrers, _PULL)},
+    "manifests": {
+        "GET": (manifests.read, _PULL),
+        "HEAD": (manifests.read, _PULL),
+        "PUT": (manifests.write, _PUSH),
+        "DELETE": (manifests.delete, _DELETE),
+    },
+    "blobs": {"GET": (blobs.read, _PULL), "HEAD": (blobs.read, _PULL), "DELETE": (blobs.delete, _DELETE)},
+    "uploads": {"POST": (uploads.start, _PUSH)},
+    "session": {
+        "GET": (uploads.show, _PUSH),
+        "PATCH": (uploads.append, _PUSH),
+        "PUT": (uploads.finish, _PUSH),
+        "DELETE": (uploads.cancel, _PUSH),
+    },
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """What a path means: a row of the table, a repository, the last segment."""
+
+    route: str
+    name: str
+    reference: str
+
+
+def resolve(raw_path: bytes) -> Target:
+    """The target of an undecoded path below /v2.
+
+    Raises:
+        NameInvalid: a segment hides a slash, a NUL or what is not UTF-8.
+        RouteUnknown: no endpoint has this form.
+    """
+    segments = [_segment(part) for part in raw_path.split(b"/")[2:]]
+    match segments:
+        case [] | [""]:
+            return Target("version", "", "")
+        case ["_catalog"]:
+            return Target("catalog", "", "")
+        case [*name, "tags", "list"] if name:
+            return Target("tags", "/".join(name), "")
+        case [*name, "blobs", "uploads"] | [*name, "blobs", "uploads", ""] if name:
+            return Target("uploads", "/".join(name), "")
+        case [*name, "blobs", "uploads", session] if name:
+            return Target("session", "/".join(name), session)
+        case [*name, "manifests" | "blobs" | "referrers" as route, reference] if name:
+            return Target(route, "/".join(name), reference)
+    raise RouteUnknown("No endpoint of the OCI Distribution API has this path.")
+
+
+def _segment(part: bytes) -> str:
+    try:
+        text = unquote_to_bytes(part).decode()
+    except UnicodeDecodeError:
+        raise NameInvalid("The path is not UTF-8.") from None
+    if "/" in text or "\0" in text:
+        raise NameInvalid("A path segment hides a slash or a NUL.")
+    return text
+
+
+class OciDoor:
+    """The ASGI application of /v2."""
+
+    def __init__(self, shelf: Callable[[], Shelf], guard: Guard, body_timeout: float) -> None:
+        self._shelf = shelf
+        self._guard = guard
+        self._body_timeout = body_timeout
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Find the row, ask the guard, act."""
+        request = Request(scope, receive)
+        raw_path = scope.get("raw_path") or scope["path"].encode()
+        target = resolve(raw_path.partition(b"?")[0])
+        scope["route_name"] = target.route
+        row = ROUTES[target.route].get(scope["method"])
+        if row is None:
+            allowed = ", ".join(ROUTES[target.route])
+            raise Unsupported(f"{scope['method'][:20]} is not a method of {target.route}.", headers={"Allow": allowed})
+        handler, actions = row
+        name = check_name(target.name) if target.name else ""
+        actor = self._guard.admit(request.headers, name or None, actions)
+        call = Call(self._shelf(), actor, request, receive, name, target.reference, self._body_timeout)
+        response = await handler(call)
+        await response(scope, receive, send)

@@ -1,0 +1,150 @@
+"""Upload sessions on the wire: end-4, end-5, end-6, end-11, end-13 and end-14."""
+
+import re
+from collections.abc import AsyncIterator
+from typing import Final
+
+from starlette.responses import Response
+
+from registry.content import blobs, uploads
+from registry.content.uploads import Chunk, Session
+from registry.core.digest import Digest, parse_algorithm, parse_digest
+from registry.core.errors import BadRequest, DigestInvalid, NameInvalid, TooLarge, UploadRangeInvalid
+from registry.core.names import check_name
+from registry.core.ranges import chunk_range
+from registry.infra.http.body import chunks
+from registry.infra.telemetry import metrics
+from registry.oci.door import Call, reply
+
+CHUNK_MINIMUM: Final = 64 * 1024
+_LENGTH: Final = re.compile(r"\d{1,19}", re.ASCII)
+
+
+async def start(call: Call) -> Response:
+    """POST: a session (end-4a, end-4c), a whole blob (end-4b), or a mount (end-11)."""
+    query = call.request.query_params
+    algorithm = parse_algorithm(query["digest-algorithm"]) if "digest-algorithm" in query else "sha256"
+    if "mount" in query:
+        mounted = parse_digest(query["mount"])
+        source = _source(query.get("from"))
+        if source is not _NOWHERE and await blobs.mount(call.shelf, source, call.name, mounted):
+            return _created(call.name, mounted)
+        return await _opened(call, mounted.algorithm)
+    if "digest" not in query:
+        return await _opened(call, algorithm)
+    digest = parse_digest(query["digest"])
+    if _content_length(call) == 0 and digest != _empty(digest):
+        return await _opened(call, digest.algorithm)
+    limit = call.shelf.policy.max_blob_size
+    if limit is not None and (_content_length(call) or 0) > limit:
+        raise TooLarge(f"A blob has at most {limit} bytes here.")
+    session = await uploads.start(call.shelf, call.name, call.actor.principal, digest.algorithm)
+    await uploads.finish(call.shelf, session, digest, Chunk(_pieces(call)))
+    return _created(call.name, digest)
+
+
+_NOWHERE: Final = "\0"
+
+
+def _source(name: str | None) -> str | None:
+    if name is None:
+        return None
+    try:
+        return check_name(name)
+    except NameInvalid:
+        return _NOWHERE
+
+
+def _empty(digest: Digest) -> Digest:
+    return Digest(digest.algorithm, _EMPTY[digest.algorithm])
+
+
+_EMPTY: Final = {
+    "sha256": "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855",
+    "sha512": "cf83e1357eefb8bdf1542850d66d8007d620e4050b5715dc83f4a921d36ce9ce"
+    "47d0d13c5d85f2b0ff8318d2877eec2f63b931bd47417a81a538327af927da3e",
+}
+
+
+async def _opened(call: Call, algorithm: str) -> Response:
+    session = await uploads.start(call.shelf, call.name, call.actor.principal, algorithm)
+    fields = _progress(session, 0) | {"OCI-Chunk-Min-Length": str(CHUNK_MINIMUM)}
+    return reply(202, fields)
+
+
+async def show(call: Call) -> Response:
+    """GET (end-13): how far the session is."""
+    session = _session(call)
+    upload = await uploads.status(call.shelf, session)
+    return reply(204, _progress(session, upload.received))
+
+
+async def append(call: Call) -> Response:
+    """PATCH (end-5): the next chunk, or a stream to the end."""
+    session = _session(call)
+    length = _content_length(call)
+    stated = chunk_range(call.request.headers.get("content-range"), length)
+    chunk = Chunk(_pieces(call), stated.start, stated.length)
+    try:
+        offset = await uploads.append(call.shelf, session, chunk)
+    except UploadRangeInvalid as error:
+        raise _placed(session, error) from error
+    return reply(202, _progress(session, offset))
+
+
+async def finish(call: Call) -> Response:
+    """PUT (end-6): the last chunk, if any, and the digest of the whole."""
+    session = _session(call)
+    text = call.request.query_params.get("digest")
+    stated = chunk_range(call.request.headers.get("content-range"), _content_length(call))
+    if text is None:
+        raise DigestInvalid("A PUT that closes an upload names the digest: ?digest=<algorithm>:<hexadecimal>.")
+    digest = parse_digest(text)
+    length = stated.length if stated.start is not None else None
+    try:
+        await uploads.finish(call.shelf, session, digest, Chunk(_pieces(call), stated.start, length))
+    except UploadRangeInvalid as error:
+        raise _placed(session, error) from error
+    return _created(call.name, digest)
+
+
+async def cancel(call: Call) -> Response:
+    """DELETE (end-14): the session and its bytes are gone."""
+    await uploads.cancel(call.shelf, _session(call))
+    return reply(204)
+
+
+def _session(call: Call) -> Session:
+    return Session(call.name, call.reference, call.actor.principal)
+
+
+def _placed(session: Session, error: UploadRangeInvalid) -> UploadRangeInvalid:
+    offset = int(error.detail["offset"])
+    return UploadRangeInvalid(error.message, detail=error.detail, headers=_progress(session, offset))
+
+
+def _progress(session: Session, offset: int) -> dict[str, str]:
+    return {
+        "Location": f"/v2/{session.name}/blobs/uploads/{session.id}",
+        "Range": f"0-{max(0, offset - 1)}",
+        "Docker-Upload-UUID": session.id,
+    }
+
+
+def _created(name: str, digest: Digest) -> Response:
+    return reply(201, {"Location": f"/v2/{name}/blobs/{digest}", "Docker-Content-Digest": str(digest)})
+
+
+def _content_length(call: Call) -> int | None:
+    text = call.request.headers.get("content-length")
+    if text is None:
+        return None
+    if _LENGTH.fullmatch(text) is None:
+        raise BadRequest("Content-Length is not a count of bytes.")
+    return int(text)
+
+
+async def _pieces(call: Call) -> AsyncIterator[bytes]:
+    async for piece in chunks(call.receive, call.body_timeout):
+        metrics.BLOB_BYTES.labels("in").inc(len(piece))
+        yield piece

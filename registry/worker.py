@@ -1,0 +1,35 @@
+"""The worker: facts to their handlers, the sweep on its schedule."""
+
+import asyncio
+import contextlib
+from collections.abc import Mapping
+from datetime import timedelta
+
+import structlog
+
+from registry.content.jobs import sweep
+from registry.content.shelf import Shelf
+from registry.core.errors import Unavailable
+from registry.infra.jobs.outbox import Handler, deliver
+from registry.infra.telemetry import metrics
+
+HANDLERS: Mapping[str, list[Handler]] = {}
+_log = structlog.get_logger("registry.worker")
+
+
+async def run(shelf: Shelf, interval: timedelta, stop: asyncio.Event) -> None:
+    """Work until `stop` is set; a database that is gone is waited for."""
+    while not stop.is_set():
+        busy = False
+        try:
+            busy = await deliver(shelf.db, HANDLERS) > 0
+            report = await sweep(shelf)
+        except Unavailable as error:
+            _log.warning("waiting", reason=error.message)
+        except Exception:
+            _log.exception("failed")
+        else:
+            for kind in ("reviews", "uploads", "objects"):
+                metrics.SWEPT.labels(kind).inc(getattr(report, kind))
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(stop.wait(), 0.01 if busy else interval.total_seconds())
