@@ -61,10 +61,10 @@ def _policy(settings: Settings) -> Policy:
 
 def create_app(settings: Settings) -> ASGIApp:
     """The application of one web process; its lifespan opens the shelf and runs the worker when JOBS=inline."""
-    return Boundary(_Application(settings))
+    return Boundary(Application(settings))
 
 
-class _Application:
+class Application:
     """Sends each request to its door; holds what its lifespan opened."""
 
     def __init__(self, settings: Settings) -> None:
@@ -78,7 +78,7 @@ class _Application:
         self._oci = OciDoor(self.shelf, guard, settings.body_timeout.total_seconds())
         self._site = Starlette(
             routes=operations.routes(self.check),
-            lifespan=self._lifespan,
+            lifespan=lambda _: self.lifespan(),
             exception_handlers={HTTPException: _refuse, Unavailable: _raise},
         )
 
@@ -107,7 +107,8 @@ class _Application:
             await self._site(scope, receive, send)
 
     @asynccontextmanager
-    async def _lifespan(self, _: Starlette) -> AsyncIterator[None]:
+    async def lifespan(self) -> AsyncIterator[None]:
+        """Open the shelf, run the worker when JOBS=inline; leaving ends both in order."""
         shelf = self._opened = await open_shelf(self._settings)
         stop = asyncio.Event()
         inline = self._settings.jobs == "inline"

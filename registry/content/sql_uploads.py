@@ -21,7 +21,7 @@ async def count_open(connection: Any, repo: int, limit: int) -> int:
     """How many sessions of the repository are not done, counted no further than `limit`."""
     return int(
         await connection.fetchval(
-            "SELECT count(*) FROM (SELECT 1 FROM uploads WHERE repo = $1 AND state <> 'done' LIMIT $2) AS some", repo, limit
+            "SELECT count(*) FROM (SELECT 1 FROM uploads WHERE repo = $1 AND state <> 'done' LIMIT $2) AS found", repo, limit
         )
     )
 
@@ -53,7 +53,7 @@ async def select(connection: Any, name: str, upload_id: str, owner: str) -> Uplo
 async def advance(connection: Any, upload_id: str, received: int, hash_state: bytes | None, life: timedelta) -> bool:
     """Move an open session to `received`; False when it is not open any more."""
     done = await connection.fetchval(
-        "UPDATE uploads SET received = $2, hash_state = $3, expires_at = clock_timestamp() + $4 "
+        "UPDATE uploads SET received = $2, hash_state = $3, expires_at = clock_timestamp() + $4::interval "
         "WHERE id = $1 AND state = 'open' RETURNING true",
         upload_id,
         received,
@@ -73,7 +73,7 @@ async def renew(connection: Any, upload_id: str, life: timedelta) -> None:
 async def finishing(connection: Any, upload_id: str, received: int, digest: str, life: timedelta) -> bool:
     """Say which blob an open session becomes, before its bytes move; False when it is not open any more."""
     done = await connection.fetchval(
-        "UPDATE uploads SET state = 'finishing', received = $2, digest = $3, expires_at = clock_timestamp() + $4 "
+        "UPDATE uploads SET state = 'finishing', received = $2, digest = $3, expires_at = clock_timestamp() + $4::interval "
         "WHERE id = $1 AND state = 'open' RETURNING true",
         upload_id,
         received,

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from types import TracebackType
-from typing import Any, NoReturn, Self
+from typing import Any, NoReturn, Self, TypeVar
 from urllib.parse import quote
 
 from registry.infra.db.postgres_binaries import (
@@ -68,6 +68,8 @@ _RETRY_SECONDS = 10.0
 
 _log = logging.getLogger(__name__)
 
+Outcome = TypeVar("Outcome")
+
 
 @dataclass(frozen=True, slots=True)
 class EmbeddedServer:
@@ -103,6 +105,7 @@ class DirectoryLock:
 
     Raises:
         DirectoryBusy: another process has it; the message names the directory and that process.
+        CannotStart: the directory cannot be made or written.
     """
 
     def __init__(self, data_dir: Path) -> None:
@@ -110,8 +113,11 @@ class DirectoryLock:
         self._file = -1
 
     def __enter__(self) -> Self:
-        make_private(self._data_dir)
-        file = os.open(self._data_dir / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            make_private(self._data_dir)
+            file = os.open(self._data_dir / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        except OSError as error:
+            raise CannotStart(f"The data directory {self._data_dir} cannot be used: {error}.") from error
         if not try_lock(file):
             holder = os.read(file, 32).decode(errors="replace").strip()
             os.close(file)
@@ -208,7 +214,7 @@ async def _start(layout: Layout, *, create: bool) -> EmbeddedServer:
         _check(layout, binaries, create=create)
         await stop_postmaster(layout.cluster, _LEFT_OVER_SECONDS)
         async with cluster_lock(layout.lock, layout.cluster) as lock:
-            if not layout.cluster.exists():
+            if not layout.has_cluster:
                 await _initialise(layout, binaries, lock)
             return await _serve(layout, binaries, lock)
     except OSError as error:
@@ -216,16 +222,18 @@ async def _start(layout: Layout, *, create: bool) -> EmbeddedServer:
 
 
 def _check(layout: Layout, binaries: Binaries, *, create: bool) -> None:
-    """The data directory exists, and its cluster, if any, is of our version and belongs to this user."""
-    if not create and not layout.cluster.exists():
+    """The data directory exists, and its cluster, if any, is this user's, of our version, with its password."""
+    if layout.has_cluster:
+        if (owner := layout.cluster.lstat().st_uid) != os.geteuid():
+            raise CannotStart(
+                f"The database in {layout.cluster} belongs to the user with id {owner}, and this process runs with id "
+                f"{os.geteuid()}: start the registry as its owner."
+            )
+        binaries.check_version(layout.cluster, layout.password)
+        _password(layout)
+    elif not create:
         raise CannotStart(f"The database in {layout.cluster} has disappeared: put it back.")
     make_private(layout.data_dir)
-    binaries.check_version(layout.cluster, layout.password)
-    if layout.cluster.exists() and (owner := layout.cluster.stat().st_uid) != os.geteuid():
-        raise CannotStart(
-            f"The database in {layout.cluster} belongs to the user with id {owner}, and this process runs with id "
-            f"{os.geteuid()}: start the registry as its owner."
-        )
 
 
 async def _initialise(layout: Layout, binaries: Binaries, lock: int) -> None:
@@ -233,12 +241,8 @@ async def _initialise(layout: Layout, binaries: Binaries, lock: int) -> None:
     write_password(layout)
     for ctype in ("C.UTF-8", "C"):
         remove(layout.unfinished)
-        child = spawn(binaries.initdb(layout.unfinished, layout.password, ctype), layout.log, lock)
-        try:
-            status = await until(partial(exit_status, child), _INITDB_SECONDS)
-        except BaseException:
-            send(child, signal.SIGINT)
-            raise
+        command = binaries.initdb(layout.unfinished, layout.password, ctype)
+        status = await _run(command, layout.log, lock, exit_status, _INITDB_SECONDS)
         if status == 0:
             layout.unfinished.rename(layout.cluster)
             sync(layout.data_dir)
@@ -250,21 +254,29 @@ async def _serve(layout: Layout, binaries: Binaries, lock: int) -> EmbeddedServe
     trim(layout.log)
     socket_dir = socket_directory(layout.cluster)
     _remove_stale_locks(layout.cluster, socket_dir)
-    child = spawn(binaries.postgres(layout.cluster, socket_dir), layout.log, lock)
-    try:
-        outcome = await until(lambda: _outcome(child, layout.cluster), _READY_SECONDS)
-    except BaseException:
-        send(child, signal.SIGINT)
-        raise
+    command = binaries.postgres(layout.cluster, socket_dir)
+    outcome = await _run(command, layout.log, lock, partial(_outcome, layout.cluster), _READY_SECONDS)
     if isinstance(outcome, Postmaster):
         return _server(layout, outcome)
-    if outcome is None:
-        send(child, signal.SIGINT)
     end = "was not ready in time" if outcome is None else f"ended with status {outcome} before it was ready"
     raise failure(f"PostgreSQL in {layout.cluster} {end}.", layout.log)
 
 
-def _outcome(child: int, cluster: Path) -> Postmaster | int | None:
+async def _run(
+    command: list[str], log: Path, lock: int, outcome: Callable[[int], Outcome | None], seconds: float
+) -> Outcome | None:
+    """Start a program and wait for its outcome; one that is late, or no longer waited for, is told to stop."""
+    child = spawn(command, log, lock)
+    found = None
+    try:
+        found = await until(partial(outcome, child), seconds)
+    finally:
+        if found is None:
+            send(child, signal.SIGINT)
+    return found
+
+
+def _outcome(cluster: Path, child: int) -> Postmaster | int | None:
     """The postmaster once it is ready, its exit status once it has ended, None before."""
     status = exit_status(child)
     if status is not None:
@@ -282,12 +294,15 @@ def _accepts(cluster: Path) -> bool | None:
 
 
 def _server(layout: Layout, found: Postmaster) -> EmbeddedServer:
+    return EmbeddedServer(layout.data_dir, found.socket_dir, PORT, USER, _password(layout), DATABASE, found.pid)
+
+
+def _password(layout: Layout) -> str:
     try:
-        password = layout.password.read_text().strip()
+        return layout.password.read_text().strip()
     except FileNotFoundError as error:
         message = f"The password of the database in {layout.cluster} is missing: restore {layout.password}."
         raise CannotStart(message) from error
-    return EmbeddedServer(layout.data_dir, found.socket_dir, PORT, USER, password, DATABASE, found.pid)
 
 
 def _remove_stale_locks(cluster: Path, socket_dir: Path) -> None:

@@ -39,6 +39,11 @@ class Layout:
         return self.data_dir / "pg"
 
     @property
+    def has_cluster(self) -> bool:
+        """Whether the name is taken, also by a link whose disk is not mounted: nothing is made over it."""
+        return os.path.lexists(self.cluster)
+
+    @property
     def unfinished(self) -> Path:
         """The cluster until initdb has ended."""
         return self.data_dir / "pg.new"

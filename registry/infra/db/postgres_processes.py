@@ -182,17 +182,18 @@ def try_lock(lock: int) -> bool | None:
 
 
 def trim(log: Path) -> None:
-    """Keep the log bounded: over 1 MiB it is moved to `<log>.1`, under the server, which appends."""
-    try:
+    """Keep the log bounded: over 1 MiB its end moves to `<log>.1`, under the server, which appends.
+
+    A full disk is no reason to fail: then the log waits.
+    """
+    with contextlib.suppress(OSError):
         if log.stat().st_size <= _LOG_BYTES:
             return
-    except FileNotFoundError:
-        return
-    old = os.open(f"{log}.1", os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
-    with os.fdopen(old, "wb") as copy, log.open("rb") as source:
-        source.seek(-_LOG_BYTES, os.SEEK_END)
-        copy.write(source.read(_LOG_BYTES))
-    os.truncate(log, 0)
+        old = os.open(f"{log}.1", os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+        with os.fdopen(old, "wb") as copy, log.open("rb") as source:
+            source.seek(-_LOG_BYTES, os.SEEK_END)
+            copy.write(source.read(_LOG_BYTES))
+        os.truncate(log, 0)
 
 
 def failure(what: str, log: Path) -> CannotStart:

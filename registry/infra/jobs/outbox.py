@@ -28,7 +28,7 @@ async def deliver(db: Database, handlers: Mapping[str, list[Handler]], batch: in
             "DELETE FROM outbox WHERE id = ANY ($1::bigint[])", [row["id"] for row in rows if row["id"] not in failed]
         )
         await connection.execute(
-            "UPDATE outbox SET attempts = attempts + 1, due = clock_timestamp() + $2 * (attempts + 1) "
+            "UPDATE outbox SET attempts = attempts + 1, due = clock_timestamp() + $2::interval * (attempts + 1) "
             "WHERE id = ANY ($1::bigint[])",
             failed,
             timedelta(seconds=10),

@@ -1,0 +1,111 @@
+"""One PostgreSQL for the whole run, one database a worker, the application in the test's own event loop."""
+
+import asyncio
+import os
+import shutil
+import tempfile
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import asyncpg
+import httpx
+import pytest
+
+from registry import app as application
+from registry.config import Settings, load
+from registry.infra.db import embedded
+from registry.infra.db.migrate import migrate
+
+_TABLES = "outbox, doomed, review, uploads, tags, refs, manifests, blob_links, blobs, repositories"
+_DSN = "GATI_TEST_DSN"
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Start the servers once, in the process that hands out the tests."""
+    if hasattr(config, "workerinput") or _DSN in os.environ:
+        return
+    folder = Path(tempfile.mkdtemp(prefix="gati-"))
+    server = asyncio.run(embedded.start(folder))
+    os.environ[_DSN] = server.dsn
+
+    def stop() -> None:
+        asyncio.run(embedded.stop(server))
+        shutil.rmtree(folder, ignore_errors=True)
+        os.environ.pop(_DSN, None)
+
+    config.add_cleanup(stop)
+
+
+@pytest.fixture(scope="session")
+def database_url(worker_id: str) -> str:
+    """A migrated database of this worker."""
+
+    async def make() -> None:
+        admin = await asyncpg.connect(os.environ[_DSN])
+        await admin.execute(f"DROP DATABASE IF EXISTS {worker_id} WITH (FORCE)")
+        await admin.execute(f"CREATE DATABASE {worker_id}")
+        await admin.close()
+        connection = await asyncpg.connect(os.environ[_DSN], database=worker_id)
+        await migrate(connection)
+        await connection.close()
+
+    asyncio.run(make())
+    return os.environ[_DSN].replace("@/postgres?", f"@/{worker_id}?")
+
+
+@pytest.fixture(scope="session")
+def worker_id() -> str:
+    """A name of this worker that may name a database."""
+    return "test_" + os.environ.get("PYTEST_XDIST_WORKER", "gw0")
+
+
+@pytest.fixture
+def environ(database_url: str, tmp_path: Path) -> dict[str, str]:
+    """Settings of an open registry on an empty directory; a test may add to it."""
+    return {
+        "DATABASE_URL": database_url,
+        "GATI_DATA_DIR": str(tmp_path / "data"),
+        "DATABASE_POOL_MIN": "1",
+        "DATABASE_POOL_MAX": "6",
+        "DISK_RESERVE": "1MiB",
+        "JOBS": "off",
+        "GRACE": "1h",
+    }
+
+
+async def _empty(database_url: str) -> None:
+    connection = await asyncpg.connect(database_url)
+    await connection.execute(f"TRUNCATE {_TABLES} RESTART IDENTITY CASCADE")
+    await connection.close()
+
+
+@asynccontextmanager
+async def running(settings: Settings) -> AsyncIterator[Any]:
+    """The application, started; its `shelf()` is what it serves."""
+    inner = application.Application(settings)
+    async with inner.lifespan():
+        yield inner
+
+
+@pytest.fixture
+async def server(environ: dict[str, str]) -> AsyncIterator[Any]:
+    """The application on an empty database."""
+    await _empty(environ["DATABASE_URL"])
+    async with running(load(environ)) as found:
+        yield found
+
+
+@pytest.fixture
+async def client(server: Any) -> AsyncIterator[httpx.AsyncClient]:
+    """A client of the application, without a network between."""
+    transport = httpx.ASGITransport(application.Boundary(server), raise_app_exceptions=False, client=("127.0.0.1", 1))
+    async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as found:
+        yield found
+
+
+@pytest.fixture
+def shelf(server: Any) -> Iterator[Any]:
+    """The content behind the client."""
+    return server.shelf()
