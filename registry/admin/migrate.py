@@ -1,4 +1,6 @@
-"""`gati-registry migrate`: bring the database to this version."""
+"""`gati-registry migrate`."""
+
+from pathlib import Path
 
 import click
 
@@ -7,12 +9,13 @@ from registry.config import Settings
 
 
 @click.command()
-def command() -> None:
-    """Apply pending migrations and name them."""
-    running.run(_migrate(running.settings()))
+@running.config_option
+def command(config: Path | None) -> None:
+    """Bring the database to the schema of this version, and name what was applied; done before is done."""
+    applied = running.run(_migrate(running.settings(config)))
+    click.echo("\n".join(f"applied {name}" for name in applied) or "The schema is current.")
 
 
-async def _migrate(settings: Settings) -> None:
-    async with running.database(settings) as arguments:
-        names = await running.bring_up_to_date(arguments)
-    click.echo(f"Applied {', '.join(names)}." if names else "The database is up to date.")
+async def _migrate(settings: Settings) -> list[str]:
+    async with running.database(settings, create=True) as arguments:
+        return await running.bring_up_to_date(arguments)

@@ -2,27 +2,51 @@
 
 import asyncio
 import contextlib
+import errno
+import os
+import signal
 import socket
-from collections.abc import AsyncIterator
+import ssl
+from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any, Final, TypeVar
 
 import click
+import structlog
 import uvloop
 
+from registry import __version__
 from registry.admin import running
+from registry.admin.running import Refusal
 from registry.app import create_app
-from registry.config import Settings, is_loopback
+from registry.config import CONFIG_VARIABLE, Settings, is_loopback
 from registry.infra.db import embedded
+from registry.infra.db.embedded import EmbeddedServer
 from registry.infra.db.pool import connect_arguments
 from registry.infra.http.server import ServerOptions, bind, serve_many, serve_one
+from registry.infra.storage.directory import DirectoryStore
+
+_SIGNALS: Final = (signal.SIGTERM, signal.SIGINT)
+_WILDCARDS: Final = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - shown, not bound
+_BIND_ATTEMPTS: Final = 10
+_BIND_PAUSE: Final = 0.1
+_log = structlog.get_logger("registry.serve")
+T = TypeVar("T")
+
+
+class _Stopped(Exception):
+    """A signal came before the registry served."""
 
 
 @click.command()
-def command() -> None:
-    """Start the registry."""
-    settings = running.settings()
-    uvloop.install()
-    running.run(_serve(settings))
+@running.config_option
+def command(config: Path | None) -> None:
+    """Start the registry: the web server, its database and its worker, as far as they are not set up elsewhere."""
+    settings = running.settings(config)
+    if config is not None:
+        os.environ[CONFIG_VARIABLE] = str(config)
+    raise SystemExit(running.run(_serve(settings), uvloop.run))
 
 
 def options(settings: Settings) -> ServerOptions:
@@ -37,39 +61,83 @@ def options(settings: Settings) -> ServerOptions:
     )
 
 
-async def _serve(settings: Settings) -> None:
-    listener = _listen(settings)
-    with contextlib.closing(listener):
-        async with _database(settings):
-            click.echo(banner(settings, listener.getsockname()[1]))
-            if settings.web_processes == 1:
-                await serve_one(create_app(settings), options(settings), listener)
-            else:
-                arguments = ["-m", "registry", "web-process"]
-                timeout = settings.shutdown_timeout.total_seconds()
-                await serve_many(arguments, settings.web_processes, listener, timeout)
-
-
-def _listen(settings: Settings) -> socket.socket:
+async def _serve(settings: Settings) -> int:
+    stop, loop = asyncio.Event(), asyncio.get_running_loop()
+    # Held for the whole life: uvicorn repeats the signals it took once it has finished, and they must not end us before
+    # the database is stopped.
+    for number in _SIGNALS:
+        loop.add_signal_handler(number, stop.set)
+    check_tls(settings)
     try:
-        return bind(options(settings))
+        async with _database(settings, stop):
+            _prepare_storage(settings)
+            with contextlib.closing(await _listen(settings)) as listener:
+                click.echo(banner(settings, listener.getsockname()[1]))
+                return await _answer(settings, listener, stop)
+    except _Stopped:
+        return 0
+
+
+async def _answer(settings: Settings, listener: socket.socket, stop: asyncio.Event) -> int:
+    if settings.web_processes == 1:
+        await serve_one(create_app(settings), options(settings), listener)
+        return 0 if stop.is_set() else 1
+    arguments = ["-m", "registry", "web-process", str(os.getpid())]
+    await serve_many(arguments, settings.web_processes, listener, settings.shutdown_timeout.total_seconds())
+    return 0
+
+
+def check_tls(settings: Settings) -> None:
+    """Raise `Refusal` when the certificate and the key cannot be used."""
+    if settings.tls_certificate is None:
+        return
+    try:
+        ssl.create_default_context(ssl.Purpose.CLIENT_AUTH).load_cert_chain(
+            settings.tls_certificate, settings.tls_key, password=""
+        )
+    except ssl.SSLError as error:
+        reason = "the key is not that of the certificate, or one of them is not in PEM"
+        raise Refusal(f"TLS_CERTIFICATE and TLS_KEY cannot be used: {reason} ({error.reason or 'SSL'}).") from error
     except OSError as error:
-        raise click.ClickException(
-            f"{settings.host} port {settings.port} cannot be listened on: {error.strerror}. PORT chooses another."
-        ) from error
+        raise Refusal(f"TLS_CERTIFICATE and TLS_KEY cannot be read: {error.strerror}.") from error
+
+
+def _prepare_storage(settings: Settings) -> None:
+    try:
+        DirectoryStore(settings.storage_url, settings.disk_reserve).prepare()
+    except OSError as error:
+        raise Refusal(f"The storage directory {settings.storage_url} cannot be written: {error.strerror}.") from error
+
+
+async def _listen(settings: Settings) -> socket.socket:
+    """The listening socket; the processes of a killed `serve` get a moment to let go of it."""
+    for attempt in range(_BIND_ATTEMPTS):
+        try:
+            return bind(options(settings))
+        except OSError as error:
+            if error.errno == errno.EADDRINUSE and attempt + 1 < _BIND_ATTEMPTS:
+                await asyncio.sleep(_BIND_PAUSE)
+                continue
+            reason = os.strerror(error.errno).lower() if error.errno and error.errno > 0 else str(error)
+            raise Refusal(
+                f"Port {settings.port} of {settings.host} cannot be listened on: {reason}. "
+                "PORT and HOST choose others; PORT=0 takes any free port."
+            ) from error
+    raise AssertionError
 
 
 @asynccontextmanager
-async def _database(settings: Settings) -> AsyncIterator[None]:
+async def _database(settings: Settings, stop: asyncio.Event) -> AsyncIterator[None]:
     if settings.database_url is not None:
         await running.require_current(connect_arguments(settings.database_url))
         yield
         return
+    _prepare_data_dir(settings.data_dir)
     with embedded.DirectoryLock(settings.data_dir):
-        server = await embedded.start(settings.data_dir)
+        server = await _unless(stop, embedded.start(settings.data_dir))
         keeper = asyncio.create_task(embedded.supervise(server, _restarted))
         try:
-            await running.bring_up_to_date(server.connect_arguments())
+            await _unless(stop, running.bring_up_to_date(server.connect_arguments()))
             yield
         finally:
             keeper.cancel()
@@ -77,23 +145,61 @@ async def _database(settings: Settings) -> AsyncIterator[None]:
             await embedded.stop(server)
 
 
+def _prepare_data_dir(data_dir: Path) -> None:
+    try:
+        data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+        with os.scandir(data_dir):
+            pass
+        if not os.access(data_dir, os.W_OK | os.X_OK):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+    except OSError as error:
+        raise Refusal(
+            f"The data directory {data_dir} cannot be written: {error.strerror}. GATI_DATA_DIR chooses another."
+        ) from error
+
+
+async def _unless(stop: asyncio.Event, work: Coroutine[Any, Any, T]) -> T:
+    """The answer of `work`; a signal cuts it off (`_Stopped`)."""
+    working, stopping = asyncio.ensure_future(work), asyncio.ensure_future(stop.wait())
+    try:
+        await asyncio.wait({working, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        if working.done():
+            return working.result()
+        raise _Stopped
+    finally:
+        stopping.cancel()
+        working.cancel()
+        await asyncio.gather(working, stopping, return_exceptions=True)
+
+
+async def _restarted(_: EmbeddedServer) -> None:
+    _log.warning("PostgreSQL had ended and runs again")
+
+
 def banner(settings: Settings, port: int) -> str:
-    """Where the registry is, where its data lies, and what to try."""
-    scheme = "https" if settings.tls_certificate else "http"
-    host = f"[{settings.host}]" if ":" in settings.host else settings.host
-    place = f"{host}:{port}"
-    plain = "" if settings.tls_certificate else " --plain-http"
+    """Where the registry listens, where its data lies, who may come in, and three commands to try."""
+    shown = _WILDCARDS.get(settings.host, settings.host)
+    place = f"[{shown}]:{port}" if ":" in shown else f"{shown}:{port}"
+    scheme, plain = ("https", "") if settings.tls_certificate else ("http", "--plain-http ")
     lines = [
-        f"Gati Registry listens on {scheme}://{place}, its data lies in {settings.data_dir}.",
+        f"Gati Registry {__version__}",
+        f"  listens on  {scheme}://{place}"
+        + (f"  (on every address: HOST={settings.host})" if shown != settings.host else ""),
+        f"  data in     {settings.data_dir}",
+        f"  open to     {_audience(settings)}",
         "Try:",
-        f"  docker tag alpine {place}/library/alpine && docker push {place}/library/alpine",
-        f"  oras push{plain} {place}/demo/hello:v1 README.md",
+        f"  docker pull alpine && docker tag alpine {place}/demo/alpine && docker push {place}/demo/alpine",
+        f"  echo hello > hello.txt && oras push {plain}{place}/demo/hello:v1 hello.txt",
         f"  curl {scheme}://{place}/v2/_catalog",
     ]
-    if settings.is_open and not is_loopback(settings.host):
-        lines.append("ACCESS=open: everybody who reaches this address may pull, push and delete everything.")
     return "\n".join(lines)
 
 
-async def _restarted(_: embedded.EmbeddedServer) -> None:
-    click.echo("PostgreSQL had died and runs again.", err=True)
+def _audience(settings: Settings) -> str:
+    if not settings.is_open:
+        return "nobody without an account (ACCESS=closed)"
+    if is_loopback(settings.host):
+        return "everybody on this machine"
+    return (
+        "EVERYBODY WHO REACHES THIS ADDRESS: they may pull, push and delete everything without a password (ACCESS=open)"
+    )

@@ -1,19 +1,24 @@
 """`gati-registry sweep`: one pass over what is due."""
 
+from pathlib import Path
+
 import click
 
 from registry.admin import running
 from registry.config import Settings
-from registry.content.jobs import sweep
+from registry.content.jobs import SweepReport, sweep
 
 
 @click.command()
-def command() -> None:
-    """Remove now what is due to go."""
-    running.run(_sweep(running.settings()))
+@running.config_option
+def command(config: Path | None) -> None:
+    """Remove what is due, once, and say what went."""
+    report = running.run(_sweep(running.settings(config)))
+    click.echo(
+        f"{report.reviews} reviewed, {report.uploads} upload sessions expired, {report.objects} stored objects removed."
+    )
 
 
-async def _sweep(settings: Settings) -> None:
+async def _sweep(settings: Settings) -> SweepReport:
     async with running.shelf(settings) as shelf:
-        report = await sweep(shelf)
-    click.echo(f"Looked at {report.reviews} things, expired {report.uploads} uploads, removed {report.objects} objects.")
+        return await sweep(shelf)

@@ -2,8 +2,10 @@
 
 import asyncio
 import signal
+from pathlib import Path
 
 import click
+import uvloop
 
 from registry import worker
 from registry.admin import running
@@ -11,9 +13,10 @@ from registry.config import Settings
 
 
 @click.command()
-def command() -> None:
-    """Run the worker as its own process."""
-    running.run(_work(running.settings()))
+@running.config_option
+def command(config: Path | None) -> None:
+    """Run the background work of a registry whose JOBS is off, until SIGTERM or SIGINT."""
+    running.run(_work(running.settings(config)), uvloop.run)
 
 
 async def _work(settings: Settings) -> None:
