@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
+from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from registry import worker
@@ -101,7 +102,9 @@ class Application:
         if path == "/v2" or path.startswith("/v2/"):
             await self._oci(scope, receive, send)
         elif path == "/token":
-            raise Unauthorized("This registry has no accounts: its operator starts it with ACCESS=open to let everybody in.")
+            raise Unauthorized(
+                "This registry has no accounts: its operator starts it with ACCESS=open to let everybody in."
+            )
         else:
             scope["route_name"] = path.strip("/") if path in {"/health", "/ready", "/metrics"} else "other"
             await self._site(scope, receive, send)
@@ -124,11 +127,11 @@ class Application:
             await shelf.db.close()
 
 
-async def _raise(_: Request, error: Exception) -> None:  # type: ignore[return]
+async def _raise(_: Request, error: Exception) -> Response:
     raise error
 
 
-async def _refuse(request: Request, error: Exception) -> None:  # type: ignore[return]
+async def _refuse(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)  # noqa: S101 - the class it is registered for
     if error.status_code == 405:
         raise Unsupported(f"{request.method} is not a method of {request.url.path}.", headers=dict(error.headers or {}))

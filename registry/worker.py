@@ -26,7 +26,7 @@ async def run(shelf: Shelf, interval: timedelta, stop: asyncio.Event) -> None:
             report = await sweep(shelf)
         except Unavailable as error:
             _log.warning("waiting", reason=error.message)
-        except Exception:
+        except Exception:  # noqa: BLE001 - one failed pass must not end the worker
             _log.exception("failed")
         else:
             for kind in ("reviews", "uploads", "objects"):

@@ -4,7 +4,7 @@ import asyncio
 import os
 import shutil
 import tempfile
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ from registry import app as application
 from registry.config import Settings, load
 from registry.infra.db import embedded
 from registry.infra.db.migrate import migrate
+from registry.infra.http.boundary import Boundary
 
 _TABLES = "outbox, doomed, review, uploads, tags, refs, manifests, blob_links, blobs, repositories"
 _DSN = "GATI_TEST_DSN"
@@ -100,12 +101,12 @@ async def server(environ: dict[str, str]) -> AsyncIterator[Any]:
 @pytest.fixture
 async def client(server: Any) -> AsyncIterator[httpx.AsyncClient]:
     """A client of the application, without a network between."""
-    transport = httpx.ASGITransport(application.Boundary(server), raise_app_exceptions=False, client=("127.0.0.1", 1))
+    transport = httpx.ASGITransport(Boundary(server), raise_app_exceptions=False, client=("127.0.0.1", 1))
     async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as found:
         yield found
 
 
 @pytest.fixture
-def shelf(server: Any) -> Iterator[Any]:
+def shelf(server: Any) -> Any:
     """The content behind the client."""
     return server.shelf()

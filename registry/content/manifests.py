@@ -4,7 +4,8 @@ import json
 
 import asyncpg
 
-from registry.content import events, sql_manifests as sql
+from registry.content import events
+from registry.content import sql_manifests as sql
 from registry.content.model import Manifest
 from registry.content.shelf import Shelf
 from registry.content.sql_manifests import Listed, Rules, Stored
@@ -55,9 +56,13 @@ async def record(shelf: Shelf, name: str, manifest: Manifest, tags: list[str]) -
             raise
         digests = str(error.as_dict().get("detail", "")).split(",")
         if str(error.as_dict().get("message")) == "missing":
-            message = f"The manifest refers to {len(digests)} blobs or manifests that {name} does not have: push them first."
+            message = (
+                f"The manifest refers to {len(digests)} blobs or manifests that {name} does not have: push them first."
+            )
             raise ManifestBlobUnknown(message, detail={"digests": digests}) from error
-        raise SizeInvalid("The manifest states another size than the content has.", detail={"digests": digests}) from error
+        raise SizeInvalid(
+            "The manifest states another size than the content has.", detail={"digests": digests}
+        ) from error
 
 
 async def delete(shelf: Shelf, name: str, digest: Digest) -> None:

@@ -67,7 +67,14 @@ def parse_manifest(raw: bytes, content_type: str | None, algorithm: str = "sha25
     artifact_type = _artifact_type(body)
     listed = _listing(body, media_type, artifact_type, digest, len(raw)) if subject else None
     return Manifest(
-        raw, digest, media_type, artifact_type, subject.digest if subject else None, listed, tuple(blobs), tuple(children)
+        raw,
+        digest,
+        media_type,
+        artifact_type,
+        subject.digest if subject else None,
+        listed,
+        tuple(blobs),
+        tuple(children),
     )
 
 
@@ -90,7 +97,9 @@ def _media_type(body: dict[str, Any], content_type: str | None) -> str:
 
 def _check_shape(body: dict[str, Any], media_type: str) -> None:
     if "manifests" in body and ("layers" in body or "config" in body):
-        raise ManifestInvalid("A manifest has either manifests, or config and layers.", detail={"pointer": "/manifests"})
+        raise ManifestInvalid(
+            "A manifest has either manifests, or config and layers.", detail={"pointer": "/manifests"}
+        )
     version = body.get("schemaVersion")
     if version != 2 or isinstance(version, bool | float):
         raise ManifestInvalid("schemaVersion is not 2.", detail={"pointer": "/schemaVersion"})
@@ -99,7 +108,8 @@ def _check_shape(body: dict[str, Any], media_type: str) -> None:
         raise ManifestInvalid(f"A manifest of type {media_type} has {needed}.", detail={"pointer": f"/{needed}"})
     if "artifactType" in body:
         _legal_media_type(body["artifactType"], "/artifactType")
-    _annotations(body.get("annotations"), "/annotations")
+    limit = ANNOTATIONS_LIMIT if body.get("subject") is not None else MANIFEST_LIMIT
+    _annotations(body.get("annotations"), "/annotations", limit)
 
 
 def _references(body: dict[str, Any], media_type: str) -> tuple[list[Reference], list[Reference]]:
@@ -143,15 +153,17 @@ def _legal_media_type(value: Any, pointer: str) -> None:
         raise ManifestInvalid("A descriptor has a mediaType.", detail={"pointer": pointer})
 
 
-def _annotations(value: Any, pointer: str) -> None:
+def _annotations(value: Any, pointer: str, limit: int = MANIFEST_LIMIT) -> None:
     if value is None:
         return
     if not isinstance(value, dict) or not all(isinstance(text, str) for text in value.values()):
         raise ManifestInvalid("Annotations map strings to strings.", detail={"pointer": pointer})
     if not all(_HEADER_TEXT.fullmatch(key) for key in value):
         raise ManifestInvalid("An annotation's key holds a control character.", detail={"pointer": pointer})
-    if sum(len(key) + len(text) for key, text in value.items()) > ANNOTATIONS_LIMIT:
-        raise ManifestInvalid(f"Annotations hold more than {ANNOTATIONS_LIMIT} characters.", detail={"pointer": pointer})
+    if sum(len(key) + len(text) for key, text in value.items()) > limit:
+        raise ManifestInvalid(
+            f"The annotations of a referrer hold more than {limit} characters.", detail={"pointer": pointer}
+        )
 
 
 def _artifact_type(body: dict[str, Any]) -> str | None:

@@ -49,9 +49,7 @@ async def is_referenced(connection: Any, name: str, digest: str) -> bool:
 
 async def lock_link(connection: Any, repo: int, digest: str) -> bool:
     """Lock the link for removal; False when there is none."""
-    row = await connection.fetchrow(
-        "SELECT 1 FROM blob_links WHERE repo = $1 AND digest = $2 FOR UPDATE", repo, digest
-    )
+    row = await connection.fetchrow("SELECT 1 FROM blob_links WHERE repo = $1 AND digest = $2 FOR UPDATE", repo, digest)
     return row is not None
 
 

@@ -2,9 +2,11 @@
 
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any
+from typing import Any, Final
 
 from registry.content.model import Manifest
+
+REFERRERS_PAGE: Final = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +40,8 @@ async def by_digest(connection: Any, name: str, digest: str) -> Stored | None:
     row = await connection.fetchrow(
         "SELECT m.digest, m.type, m.bytes, "
         "EXISTS (SELECT FROM review v WHERE v.kind = 'child' AND v.repo = m.repo AND v.key = m.digest) AS watched "
-        "FROM repositories r JOIN manifests m ON m.repo = r.id WHERE r.name = $1 AND r.state = 'live' AND m.digest = $2",
+        "FROM repositories r JOIN manifests m ON m.repo = r.id "
+        "WHERE r.name = $1 AND r.state = 'live' AND m.digest = $2",
         name,
         digest,
     )
@@ -49,7 +52,8 @@ async def by_tag(connection: Any, name: str, tag: str) -> Stored | None:
     """The manifest that the tag names."""
     row = await connection.fetchrow(
         "SELECT m.digest, m.type, m.bytes, false AS watched FROM repositories r JOIN tags t ON t.repo = r.id "
-        "JOIN manifests m ON m.repo = t.repo AND m.digest = t.digest WHERE r.name = $1 AND r.state = 'live' AND t.name = $2",
+        "JOIN manifests m ON m.repo = t.repo AND m.digest = t.digest "
+        "WHERE r.name = $1 AND r.state = 'live' AND t.name = $2",
         name,
         tag,
     )
@@ -105,7 +109,9 @@ async def lock(connection: Any, repo: int, digest: str) -> bool:
 
 async def delete(connection: Any, repo: int, digest: str, grace: timedelta) -> None:
     """Remove a locked manifest with its tags, and queue a look at everything that it held."""
-    await connection.execute("SELECT 1 FROM tags WHERE repo = $1 AND digest = $2 ORDER BY name FOR UPDATE", repo, digest)
+    await connection.execute(
+        "SELECT 1 FROM tags WHERE repo = $1 AND digest = $2 ORDER BY name FOR UPDATE", repo, digest
+    )
     await connection.execute("DELETE FROM tags WHERE repo = $1 AND digest = $2", repo, digest)
     for kind, role in (("link", "blob"), ("link", "child"), ("child", "child")):
         await connection.execute(
@@ -157,17 +163,19 @@ class Listed:
 async def referrers(
     connection: Any, name: str, subject: str, artifact_type: str | None, after: tuple[int, str] | None
 ) -> list[Listed]:
-    """Referrers of a subject, newest first, at most 1,000 after the position (microseconds, digest)."""
+    """Referrers of a subject, newest first, at most a page after the position (microseconds, digest)."""
     rows = await connection.fetch(
         "SELECT (extract(epoch FROM m.pushed_at) * 1000000)::bigint || '-' || m.digest AS position, m.descriptor "
-        "FROM repositories r JOIN manifests m ON m.repo = r.id WHERE r.name = $1 AND r.state = 'live' AND m.subject = $2 "
+        "FROM repositories r JOIN manifests m ON m.repo = r.id "
+        "WHERE r.name = $1 AND r.state = 'live' AND m.subject = $2 "
         "AND ($3::text IS NULL OR m.artifact_type = $3) AND ($4::bigint IS NULL OR "
-        "((extract(epoch FROM m.pushed_at) * 1000000)::bigint, m.digest) < ($4, $5 COLLATE \"C\")) "
-        "ORDER BY m.pushed_at DESC, m.digest DESC LIMIT 1000",
+        '((extract(epoch FROM m.pushed_at) * 1000000)::bigint, m.digest) < ($4, $5 COLLATE "C")) '
+        "ORDER BY m.pushed_at DESC, m.digest DESC LIMIT $6",
         name,
         subject,
         artifact_type,
         after[0] if after else None,
         after[1] if after else "",
+        REFERRERS_PAGE,
     )
     return [Listed(**dict(row)) for row in rows]

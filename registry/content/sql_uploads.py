@@ -21,7 +21,9 @@ async def count_open(connection: Any, repo: int, limit: int) -> int:
     """How many sessions of the repository are not done, counted no further than `limit`."""
     return int(
         await connection.fetchval(
-            "SELECT count(*) FROM (SELECT 1 FROM uploads WHERE repo = $1 AND state <> 'done' LIMIT $2) AS found", repo, limit
+            "SELECT count(*) FROM (SELECT 1 FROM uploads WHERE repo = $1 AND state <> 'done' LIMIT $2) AS held",
+            repo,
+            limit,
         )
     )
 
@@ -73,8 +75,8 @@ async def renew(connection: Any, upload_id: str, life: timedelta) -> None:
 async def finishing(connection: Any, upload_id: str, received: int, digest: str, life: timedelta) -> bool:
     """Say which blob an open session becomes, before its bytes move; False when it is not open any more."""
     done = await connection.fetchval(
-        "UPDATE uploads SET state = 'finishing', received = $2, digest = $3, expires_at = clock_timestamp() + $4::interval "
-        "WHERE id = $1 AND state = 'open' RETURNING true",
+        "UPDATE uploads SET state = 'finishing', received = $2, digest = $3, "
+        "expires_at = clock_timestamp() + $4::interval WHERE id = $1 AND state = 'open' RETURNING true",
         upload_id,
         received,
         digest,
@@ -83,13 +85,19 @@ async def finishing(connection: Any, upload_id: str, received: int, digest: str,
     return bool(done)
 
 
-async def finish(
-    connection: Any, name: str, upload_id: str, digest: str, size: int, key: str, grace: timedelta
-) -> str:  # the parameters of the SQL function
+@dataclass(frozen=True, slots=True)
+class Sealed:
+    """The bytes of an upload under their key."""
+
+    digest: str
+    size: int
+    key: str
+
+
+async def finish(connection: Any, name: str, upload_id: str, sealed: Sealed, grace: timedelta) -> str:
     """Record the blob and its link (`finish_upload` of migrations/): the key that the blob keeps, or `done`."""
-    return str(
-        await connection.fetchval("SELECT finish_upload($1, $2, $3, $4, $5, $6)", name, upload_id, digest, size, key, grace)
-    )
+    statement = "SELECT finish_upload($1, $2, $3, $4, $5, $6)"
+    return str(await connection.fetchval(statement, name, upload_id, sealed.digest, sealed.size, sealed.key, grace))
 
 
 async def delete(connection: Any, upload_id: str) -> bool:
@@ -102,6 +110,7 @@ async def delete(connection: Any, upload_id: str) -> bool:
 async def doom(connection: Any, keys: list[str]) -> None:
     """Leave objects to the sweep, now."""
     await connection.execute(
-        "INSERT INTO doomed (object_key, due) SELECT k, clock_timestamp() FROM unnest($1::text[]) k ON CONFLICT DO NOTHING",
+        "INSERT INTO doomed (object_key, due) SELECT k, clock_timestamp() FROM unnest($1::text[]) k "
+        "ON CONFLICT DO NOTHING",
         keys,
     )

@@ -9,7 +9,7 @@ import asyncpg
 
 from registry.content import sql_uploads as sql
 from registry.content.shelf import Shelf
-from registry.content.sql_uploads import Upload
+from registry.content.sql_uploads import Sealed, Upload
 from registry.core.digest import Digest
 from registry.core.errors import (
     BlobUploadUnknown,
@@ -60,7 +60,8 @@ async def start(shelf: Shelf, name: str, owner: str, algorithm: str) -> Session:
         limit = shelf.policy.max_uploads
         if await sql.count_open(connection, repo, limit) >= limit:
             raise TooManyRequests(
-                f"{name} has {limit} open uploads, the most it may: finish or cancel some.", headers={"Retry-After": "60"}
+                f"{name} has {limit} open uploads, the most it may: finish or cancel some.",
+                headers={"Retry-After": "60"},
             )
         await sql.insert(connection, repo, session.id, owner, algorithm, shelf.policy.upload_expiry)
     return session
@@ -193,7 +194,8 @@ async def _close(shelf: Shelf, session: Session, file: UploadFile, digest: Diges
     if hasher.hexdigest() != digest.encoded:
         await cancel(shelf, session)
         raise DigestInvalid(
-            f"The content has another digest than {digest}.", detail={"found": f"{digest.algorithm}:{hasher.hexdigest()}"}
+            f"The content has another digest than {digest}.",
+            detail={"found": f"{digest.algorithm}:{hasher.hexdigest()}"},
         )
     await file.sync()
     async with shelf.db.connection() as connection:
@@ -208,7 +210,7 @@ async def _complete(shelf: Shelf, session: Session, digest: Digest, size: int) -
         await shelf.store.seal(session.id, key)
     try:
         async with shelf.db.connection() as connection:
-            await sql.finish(connection, session.name, session.id, str(digest), size, key, shelf.policy.grace)
+            await sql.finish(connection, session.name, session.id, Sealed(str(digest), size, key), shelf.policy.grace)
     except asyncpg.PostgresError as error:
         if error.sqlstate == "GT404":
             raise _unknown(session) from error

@@ -34,9 +34,13 @@ def parse_digest(text: str) -> Digest:
     length = ENCODED_LENGTH.get(algorithm)
     if length is None:
         known = " or ".join(ALGORITHMS)
-        raise DigestInvalid(f"The digest {text[:_SHOWN]!r} is not of a known algorithm: write {known}, ':' and hexadecimal.")
+        raise DigestInvalid(
+            f"The digest {text[:_SHOWN]!r} is not of a known algorithm: write {known}, ':' and hexadecimal."
+        )
     if len(encoded) != length or _LOWER_HEX.fullmatch(encoded) is None:
-        raise DigestInvalid(f"A {algorithm} digest has {length} lower-case hexadecimal digits, unlike {text[:_SHOWN]!r}.")
+        raise DigestInvalid(
+            f"A {algorithm} digest has {length} lower-case hexadecimal digits, unlike {text[:_SHOWN]!r}."
+        )
     return Digest(algorithm, encoded)
 
 

@@ -23,8 +23,8 @@ def check_name(name: str) -> str:
         raise NameInvalid(f"A repository name has at most {NAME_LENGTH} characters; this one has {len(name)}.")
     if _NAME.fullmatch(name) is None:
         raise NameInvalid(
-            f"{name[:_SHOWN]!r} is not a repository name: components of a-z and 0-9, inside them '.', '_', '__' or '-', "
-            "joined by '/'.",
+            f"{name[:_SHOWN]!r} is not a repository name: components of a-z and 0-9, inside them "
+            "'.', '_', '__' or '-', joined by '/'.",
             detail={"name": name[:NAME_LENGTH]},
         )
     return name
@@ -38,7 +38,8 @@ def check_tag(tag: str) -> str:
     """
     if _TAG.fullmatch(tag) is None:
         raise TagInvalid(
-            f"{tag[:_SHOWN]!r} is not a tag: 1 to {TAG_LENGTH} of a-z, A-Z, 0-9, '_', '.' and '-', not starting with '.' or '-'.",
+            f"{tag[:_SHOWN]!r} is not a tag: 1 to {TAG_LENGTH} of a-z, A-Z, 0-9, '_', '.' and '-', "
+            "the first none of '.' and '-'.",
             detail={"reason": "TAG_INVALID", "tag": tag[: TAG_LENGTH * 2]},
         )
     return tag

@@ -25,7 +25,7 @@ class BlobResponse(Response):
         self._descriptor = descriptor
         self._span = span
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def __call__(self, _: Scope, __: Receive, send: Send) -> None:
         """Send; the client's pace is the pace of reading."""
         try:
             await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
@@ -67,7 +67,10 @@ async def read(call: Call) -> Response:
         fields |= {"Content-Length": str(span.stop - span.start)}
     base = reply(200).headers["docker-distribution-api-version"]
     return BlobResponse(
-        call.shelf.store.open(blob.object_key), span, 200 if whole else 206, fields | {"Docker-Distribution-API-Version": base}
+        call.shelf.store.open(blob.object_key),
+        span,
+        200 if whole else 206,
+        fields | {"Docker-Distribution-API-Version": base},
     )
 
 

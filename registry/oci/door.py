@@ -33,7 +33,9 @@ class Call:
     body_timeout: float
 
 
-def reply(status: int, headers: dict[str, str] | None = None, body: bytes = b"", media_type: str | None = None) -> Response:
+def reply(
+    status: int, headers: dict[str, str] | None = None, body: bytes = b"", media_type: str | None = None
+) -> Response:
     """An answer of the door: always a Content-Length, always the API version."""
     fields = API_VERSION | (headers or {})
     if media_type is not None:
@@ -67,7 +69,9 @@ def page(request: Request) -> Page:
     text = request.query_params.get("n")
     if text is not None and _COUNT.fullmatch(text) is None:
         raise PageInvalid("n is a count: 0 or more.", detail={"n": text[:50]})
-    return Page(min(int(text), PAGE) if text is not None else PAGE, request.query_params.get("last", "").replace("\0", ""))
+    return Page(
+        min(int(text), PAGE) if text is not None else PAGE, request.query_params.get("last", "").replace("\0", "")
+    )
 
 
 def next_link(path: str, query: dict[str, str]) -> dict[str, str]:

@@ -7,7 +7,7 @@ from typing import Final
 from starlette.responses import Response
 
 from registry.content import manifests
-from registry.content.sql_manifests import Listed
+from registry.content.sql_manifests import REFERRERS_PAGE, Listed
 from registry.core.digest import parse_digest
 from registry.core.errors import PageInvalid
 from registry.core.media_types import OCI_INDEX
@@ -19,7 +19,7 @@ _POSITION: Final = re.compile(r"(\d{1,18})-(sha(?:256|512):[0-9a-f]{64,128})")
 _JSON: Final = "application/json"
 
 
-async def version(call: Call) -> Response:
+async def version(_: Call) -> Response:
     """GET /v2/ (end-1): this is an OCI registry, and the caller may use it."""
     return reply(200, body=b"{}", media_type=_JSON)
 
@@ -49,7 +49,7 @@ async def referrers(call: Call) -> Response:
     listed = await manifests.list_referrers(call.shelf, call.name, subject, kind, _after(call))
     shown = _fitting(listed, _limit(call))
     headers = {"OCI-Filters-Applied": "artifactType"} if kind else {}
-    if shown and len(shown) < len(listed) or len(listed) == 1000:
+    if (shown and len(shown) < len(listed)) or len(listed) == REFERRERS_PAGE:
         query = {"last": shown[-1].position} | ({"artifactType": kind} if kind else {})
         query |= {"n": call.request.query_params["n"]} if "n" in call.request.query_params else {}
         headers |= next_link(f"/v2/{call.name}/referrers/{subject}", query)
@@ -73,7 +73,8 @@ def _after(call: Call) -> tuple[int, str] | None:
 
 
 def _fitting(listed: list[Listed], limit: int) -> list[Listed]:
-    size, shown = 0, []
+    size = 0
+    shown: list[Listed] = []
     for item in listed[:limit]:
         size += len(item.descriptor) + 1
         if shown and size > _PAGE_BYTES:

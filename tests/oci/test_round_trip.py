@@ -43,7 +43,9 @@ async def push_manifest(
     return await client.put(f"/v2/{name}/manifests/{reference}", content=raw, headers={"Content-Type": media_type})
 
 
-async def push_image(client: httpx.AsyncClient, name: str, *layers: bytes, reference: str = "latest", **more: Any) -> str:
+async def push_image(
+    client: httpx.AsyncClient, name: str, *layers: bytes, reference: str = "latest", **more: Any
+) -> str:
     for content in (EMPTY, *layers):
         await push_blob(client, name, content)
     raw = image(*layers, **more)

@@ -31,7 +31,6 @@ _ATTEMPTS: Final = 5
 T = TypeVar("T")
 
 
-
 class _Connection(asyncpg.Connection):  # type: ignore[misc]
     """Sessions carry no state, so giving a connection back costs no round trip."""
 

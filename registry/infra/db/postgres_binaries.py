@@ -9,8 +9,10 @@ opens every parent of the data directory when it runs as root. A PostgreSQL of t
     └── CannotStart      no programs, no permission, or the server ended before it was ready
 """
 
+import contextlib
 import importlib.util
 import os
+import pwd
 import re
 import shlex
 import shutil
@@ -27,7 +29,6 @@ PORT = 5432
 
 _SYSTEM_BINARIES = Path("/usr/lib/postgresql")
 _INHERITED = ("PATH", "LD_LIBRARY_PATH", "TMPDIR")
-_UNPRIVILEGED = ("unshare", "--user", "--map-user=1000", "--map-group=1000")
 _PROBE_SECONDS = 10
 
 _INITDB = (
@@ -121,7 +122,7 @@ class Binaries:
     Attributes:
         directory: absolute path.
         major: the major version, 18 or above.
-        prefix: the command before each program; empty unless the process is root's.
+        prefix: the command before each program; empty unless the process is root's, or its user has no account.
     """
 
     directory: Path
@@ -189,7 +190,7 @@ def find_binaries() -> Binaries:
     Starts programs and waits for them: a few milliseconds each, not for an event loop.
 
     Raises:
-        CannotStart: there is none, or the process is root's and user namespaces are not allowed.
+        CannotStart: there is none, or this user cannot run it and user namespaces are not allowed.
     """
     too_old: list[str] = []
     for directory in _candidates():
@@ -231,15 +232,38 @@ def _major(directory: Path) -> int:
 
 
 def _prefix() -> tuple[str, ...]:
-    """PostgreSQL refuses root: for root it runs in a user namespace, where the files stay root's and 0700."""
-    if os.geteuid() != 0:
+    """PostgreSQL refuses root, and initdb a user without an account: both run it in a user namespace, as `nobody`.
+
+    The files stay the caller's; only the programs believe otherwise.
+    """
+    user = os.geteuid()
+    if user != 0 and _has_account(user):
         return ()
-    if _output([*_UNPRIVILEGED, "true"]) is not None:
-        return _UNPRIVILEGED
+    command = ("unshare", "--user", *_unprivileged())
+    if _output([*command, "true"]) is not None:
+        return command
+    reason = "PostgreSQL does not run as root" if user == 0 else f"The user with id {user} is not in /etc/passwd"
     raise CannotStart(
-        "PostgreSQL does not run as root, and this machine does not let root make a user namespace (unshare --user, "
-        "of util-linux): start the registry as an ordinary user that owns the data directory, or set DATABASE_URL."
+        f"{reason}, and this machine does not allow a user namespace instead (unshare --user, of util-linux): start "
+        "the registry as an ordinary user that owns the data directory, or set DATABASE_URL."
     )
+
+
+def _unprivileged() -> tuple[str, str]:
+    """Options of unshare for an account that every system has; its number only has to be in /etc/passwd."""
+    for name in ("nobody", "daemon", "bin"):
+        with contextlib.suppress(KeyError):
+            account = pwd.getpwnam(name)
+            return (f"--map-user={account.pw_uid}", f"--map-group={account.pw_gid}")
+    return ("--map-user=1000", "--map-group=1000")
+
+
+def _has_account(user: int) -> bool:
+    try:
+        pwd.getpwuid(user)
+    except KeyError:
+        return False
+    return True
 
 
 def _output(command: Sequence[str]) -> str | None:

@@ -25,7 +25,9 @@ async def chunks(receive: Receive, timeout: float) -> AsyncIterator[bytes]:  # n
             async with asyncio.timeout(timeout):
                 message = await receive()
         except TimeoutError:
-            raise RequestTimeout(f"No byte of the body came for {timeout:g} s.", headers={"Connection": "close"}) from None
+            raise RequestTimeout(
+                f"No byte of the body came for {timeout:g} s.", headers={"Connection": "close"}
+            ) from None
         if message["type"] == "http.disconnect":
             raise ClientDisconnected
         if message.get("body"):

@@ -130,7 +130,7 @@ class DirectoryStore:
 
     @asynccontextmanager
     async def locked(self, upload_id: str) -> AsyncIterator[int]:
-        """A descriptor of the file of an upload, made when absent, locked for one writer (freed by any end of the process).
+        """A descriptor of the file of an upload, made when absent, locked for one writer until the process ends.
 
         Raises:
             Unavailable: another request holds the file for ten seconds.

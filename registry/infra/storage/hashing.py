@@ -1,7 +1,7 @@
 """Hashes that can be put down and taken up again: after a restart, or by another process.
 
-The state is fixed-width: 8 chaining words, the count of bytes, and the unfinished block (FIPS 180-4, section 6), under a
-keyed BLAKE2b that binds it to its upload. OpenSSL's plain context structs take it up; where libcrypto cannot be
+The state is fixed-width: 8 chaining words, the count of bytes, and the unfinished block (FIPS 180-4, section 6), under
+a keyed BLAKE2b that binds it to its upload. OpenSSL's plain context structs take it up; where libcrypto cannot be
 loaded, `resume` answers None and the caller reads the stored bytes again.
 """
 

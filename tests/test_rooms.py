@@ -1,0 +1,81 @@
+"""The arrows between the rooms, read from the imports."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1] / "registry"
+ARROWS = {
+    "core": set(),
+    "infra": {"core"},
+    "auth": {"core", "infra"},
+    "namespaces": {"core", "infra", "auth"},
+    "content": {"core", "infra", "namespaces"},
+    "admission": {"core", "infra", "auth", "namespaces", "content"},
+    "oci": {"core", "infra", "auth", "namespaces", "content", "admission", "guard"},
+    "web": {"core", "infra"},
+    "guard": {"core", "infra", "auth"},
+    "config": {"core"},
+    "worker": {"core", "infra", "content"},
+    "app": {"core", "infra", "content", "oci", "web", "guard", "config", "worker"},
+    "admin": {"core", "infra", "content", "app", "config", "worker"},
+    "__main__": set(),
+    "__init__": set(),
+}
+SDK_HOMES = {
+    "asyncpg": ("infra/db", "content", "admin"),
+    "uvicorn": ("infra/http",),
+    "prometheus_client": ("infra/telemetry", "web", "infra/http"),
+    "structlog": ("infra", "worker.py", "admin"),
+}
+ASYNC_FREE = ("core", "content/model.py", "content/events.py", "auth/model.py")
+
+
+def modules() -> list[Path]:
+    return sorted(ROOT.rglob("*.py"))
+
+
+def room(path: Path) -> str:
+    return path.relative_to(ROOT).parts[0].removesuffix(".py")
+
+
+def imports(path: Path) -> set[str]:
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.ImportFrom) and node.module:
+            found |= {f"{node.module}.{alias.name}" for alias in node.names}
+        elif isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+    return found
+
+
+@pytest.mark.parametrize("path", modules(), ids=lambda path: str(path.relative_to(ROOT)))
+def test_a_module_imports_only_what_its_room_may_see(path: Path) -> None:
+    here = room(path)
+    seen = {name.split(".")[1] for name in imports(path) if name.startswith("registry.")} - {here, "__version__"}
+    assert seen <= ARROWS[here]
+
+
+def test_a_vendor_library_has_one_home() -> None:
+    strays = [
+        (library, str(path.relative_to(ROOT)))
+        for path in modules()
+        for library, homes in SDK_HOMES.items()
+        if any(name.split(".")[0] == library for name in imports(path))
+        and not str(path.relative_to(ROOT)).startswith(homes)
+    ]
+    assert strays == []
+
+
+def test_pure_files_neither_wait_nor_reach_out() -> None:
+    for path in modules():
+        if str(path.relative_to(ROOT)).startswith(ASYNC_FREE):
+            assert "async " not in path.read_text(), path
+            assert not any(name.startswith(("registry.infra", "starlette", "asyncpg")) for name in imports(path)), path
+
+
+def test_actions_and_statements_know_no_http() -> None:
+    for folder in ("content", "admission", "namespaces", "auth"):
+        for path in (ROOT / folder).glob("*.py"):
+            assert not any(name.startswith("starlette") for name in imports(path)), path
