@@ -150,7 +150,7 @@ class Settings:
     ]
     metrics_port: Annotated[
         int | None,
-        Setting("METRICS_PORT", "", form.PORT, "A port of its own for `/metrics`, on the same address."),
+        Setting("METRICS_PORT", "", form.PORT, "A further port on which `/metrics` is, for everybody who reaches it."),
     ]
     log_level: Annotated[
         str,
@@ -187,9 +187,6 @@ class Settings:
     shutdown_timeout: Annotated[
         timedelta,
         Setting("SHUTDOWN_TIMEOUT", "30s", form.DURATION, "The time that a stop gives to requests in flight."),
-    ]
-    max_connections: Annotated[
-        int, Setting("MAX_CONNECTIONS", "1000", form.COUNT, "Client connections that each process holds at most.")
     ]
 
     @property

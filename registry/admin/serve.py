@@ -7,6 +7,7 @@ import os
 import signal
 import socket
 import ssl
+import tempfile
 from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -26,6 +27,7 @@ from registry.infra.db.embedded import EmbeddedServer
 from registry.infra.db.pool import connect_arguments
 from registry.infra.http.server import ServerOptions, bind, serve_many, serve_one
 from registry.infra.storage.directory import DirectoryStore
+from registry.infra.telemetry import metrics
 
 _SIGNALS: Final = (signal.SIGTERM, signal.SIGINT)
 _WILDCARDS: Final = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - shown, not bound
@@ -80,11 +82,24 @@ async def _serve(settings: Settings) -> int:
 
 async def _answer(settings: Settings, listener: socket.socket, stop: asyncio.Event) -> int:
     if settings.web_processes == 1:
+        _listen_for_metrics(settings)
         await serve_one(create_app(settings), options(settings), listener)
         return 0 if stop.is_set() else 1
     arguments = ["-m", "registry", "web-process", str(os.getpid())]
-    await serve_many(arguments, settings.web_processes, listener, settings.shutdown_timeout.total_seconds())
+    with tempfile.TemporaryDirectory(prefix="gati-metrics-") as counters:
+        os.environ[metrics.DIRECTORY_VARIABLE] = counters
+        _listen_for_metrics(settings)
+        await serve_many(arguments, settings.web_processes, listener, settings.shutdown_timeout.total_seconds())
     return 0
+
+
+def _listen_for_metrics(settings: Settings) -> None:
+    if settings.metrics_port is None:
+        return
+    try:
+        metrics.listen(settings.host, settings.metrics_port)
+    except OSError as error:
+        raise Refusal(f"METRICS_PORT {settings.metrics_port} cannot be listened on: {error.strerror}.") from error
 
 
 def check_tls(settings: Settings) -> None:

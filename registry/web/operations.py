@@ -3,12 +3,13 @@
 import ipaddress
 from collections.abc import Awaitable, Callable
 
-from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from prometheus_client import CONTENT_TYPE_LATEST
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from registry.core.errors import Denied, RegistryError, Unavailable
+from registry.infra.telemetry import metrics
 
 
 def routes(check: Callable[[], Awaitable[None]]) -> list[Route]:
@@ -32,7 +33,7 @@ async def _metrics(request: Request) -> Response:
     proxied = "forwarded" in request.headers or "x-forwarded-for" in request.headers
     if proxied or not _is_loopback(peer):
         raise Denied("Metrics are for callers on this machine.")
-    return Response(generate_latest(), headers={"Content-Type": CONTENT_TYPE_LATEST})
+    return Response(metrics.exposition(), headers={"Content-Type": CONTENT_TYPE_LATEST})
 
 
 def _is_loopback(host: str) -> bool:

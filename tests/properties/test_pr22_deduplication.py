@@ -3,6 +3,7 @@
 import asyncio
 import hashlib
 import json
+import shutil
 from datetime import timedelta
 from typing import Any
 
@@ -57,6 +58,7 @@ class Registry(RuleBasedStateMachine):
             connection = await asyncpg.connect(self.environ["DATABASE_URL"])
             await connection.execute(f"TRUNCATE {_TABLES} RESTART IDENTITY CASCADE")
             await connection.close()
+            shutil.rmtree(self.environ["GATI_DATA_DIR"], ignore_errors=True)
         self.app = Application(load(self.environ))
         self.life = self.app.lifespan()
         await self.life.__aenter__()
@@ -197,14 +199,16 @@ class Registry(RuleBasedStateMachine):
         """In the end all garbage has gone, and one object is left for each digest."""
         if not hasattr(self, "loop"):
             return
-        self.sweep_after_grace()
-        found = self.run(compare(self.app.shelf(), rehash=True))
-        assert (found.is_clean, found.stray) == (True, [])
-        wanted = {digest(content) for _, content in self.links}
-        objects = [key for key, *_ in list(self.app.shelf().store.keys())]
-        assert len(objects) == len(wanted) == found.blobs
-        self.run(self.stop())
-        self.loop.close()
+        try:
+            self.sweep_after_grace()
+            found = self.run(compare(self.app.shelf(), rehash=True))
+            assert (found.is_clean, found.stray) == (True, [])
+            wanted = {digest(content) for _, content in self.links}
+            objects = [key for key, *_ in list(self.app.shelf().store.keys())]
+            assert len(objects) == len(wanted) == found.blobs
+        finally:
+            self.run(self.stop())
+            self.loop.close()
 
 
 # Feature: gati-registry, Property 22: Layer deduplication
