@@ -50,5 +50,5 @@ def _collected() -> CollectorRegistry:
     if not os.environ.get(DIRECTORY_VARIABLE):
         return REGISTRY
     registry = CollectorRegistry()
-    MultiProcessCollector(registry)
+    MultiProcessCollector(registry)  # type: ignore[no-untyped-call]  # the library has no annotations here
     return registry
