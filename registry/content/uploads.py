@@ -14,7 +14,9 @@ from registry.core.digest import Digest
 from registry.core.errors import (
     BlobUploadUnknown,
     DigestInvalid,
+    RequestTimeout,
     SizeInvalid,
+    StorageFull,
     TooLarge,
     TooManyRequests,
     Unavailable,
@@ -158,7 +160,7 @@ async def _receive(shelf: Shelf, session: Session, file: UploadFile, chunk: Chun
     began = file.offset
     try:
         await _take(shelf, session, file, chunk)
-    except (ConnectionError, OSError, asyncio.CancelledError):
+    except (ConnectionError, RequestTimeout, StorageFull, asyncio.CancelledError):
         await asyncio.shield(_commit(shelf, session, file))
         raise
     if chunk.length is not None and file.length - began != chunk.length:

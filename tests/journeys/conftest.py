@@ -29,7 +29,12 @@ class Served:
         environ.pop("DATABASE_URL", None)
         log = (self.data.parent / "serve.log").open("a")
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "registry", "serve"], cwd=ROOT, env=environ, stdout=subprocess.PIPE, stderr=log, text=True
+            [sys.executable, "-m", "registry", "serve"],
+            cwd=ROOT,
+            env=environ,
+            stdout=subprocess.PIPE,
+            stderr=log,
+            text=True,
         )
         log.close()
         assert self.process.stdout is not None
@@ -49,8 +54,13 @@ class Served:
         """Send a signal and wait for the end; the exit status."""
         assert self.process is not None
         self.process.send_signal(number)
-        status = self.process.wait(60)
+        return self.ended()
+
+    def ended(self) -> int:
+        """Wait for the end; the exit status."""
+        assert self.process is not None
         assert self.process.stdout is not None
+        status = self.process.wait(60)
         self.process.stdout.close()
         return status
 
@@ -60,7 +70,9 @@ class Served:
 
     def stop(self) -> int:
         """End in order; the exit status."""
-        return self.signal(signal.SIGTERM) if self.process is not None and self.process.poll() is None else 0
+        if self.process is None or self.process.stdout is None or self.process.stdout.closed:
+            return 0
+        return self.signal(signal.SIGTERM)
 
     def command(self, *words: str) -> subprocess.CompletedProcess[str]:
         """Another command on the same data."""

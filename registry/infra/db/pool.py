@@ -19,6 +19,7 @@ _GONE: Final = (
     asyncpg.CrashShutdownError,
     asyncpg.TooManyConnectionsError,
     asyncpg.InterfaceError,
+    asyncpg.InternalClientError,
     asyncpg.InvalidAuthorizationSpecificationError,
     asyncpg.QueryCanceledError,
     asyncpg.DiskFullError,
@@ -52,10 +53,14 @@ class Database:
 
     @asynccontextmanager
     async def connection(self) -> AsyncIterator[Any]:
-        """A connection for single statements, each its own transaction."""
+        """A connection for single statements, each its own transaction; one that failed is not used again."""
         try:
             async with self._pool.acquire(timeout=_ACQUIRE_SECONDS) as connection:
-                yield connection
+                try:
+                    yield connection
+                except _GONE:
+                    connection.terminate()
+                    raise
         except _GONE as error:
             raise Unavailable("The database does not answer; try again shortly.") from error
 
