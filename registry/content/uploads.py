@@ -1,6 +1,7 @@
 """Upload sessions: bytes first, rows second (design: architecture.md, invariant 2)."""
 
 import asyncio
+import re
 import uuid
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
@@ -28,6 +29,7 @@ from registry.infra.storage.keys import blob_key, upload_key
 from registry.namespaces import sql as sql_namespaces
 
 _RENEW_SECONDS = 30.0
+_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,10 +134,8 @@ async def cancel(shelf: Shelf, session: Session) -> None:
 
 
 async def _find(shelf: Shelf, session: Session) -> Upload:
-    try:
-        uuid.UUID(session.id)
-    except ValueError:
-        raise _unknown(session) from None
+    if _ID.fullmatch(session.id) is None:
+        raise _unknown(session)
     async with shelf.db.connection() as connection:
         upload = await sql.select(connection, session.name, session.id, session.owner)
     if upload is None:

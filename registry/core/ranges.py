@@ -6,7 +6,7 @@ from typing import Final
 
 from registry.core.errors import BlobUploadInvalid, RangeInvalid, SizeInvalid
 
-_READ: Final = re.compile(r"bytes=(\d{0,19})-(\d{0,19})")
+_READ: Final = re.compile(r"bytes=(\d{0,99})-(\d{0,99})")
 _CHUNK: Final = re.compile(r"(?:bytes[ =])?(\d{1,19})-(\d{1,19})(?:/(?:\*|\d{1,19}))?")
 
 

@@ -151,7 +151,9 @@ async def test_a_session_belongs_to_its_repository(client: httpx.AsyncClient) ->
     foreign = place.replace("/v2/a/", "/v2/b/")
     for answer in (await client.get(foreign), await client.patch(foreign, content=b"x"), await client.delete(foreign)):
         assert code(answer) == (404, "BLOB_UPLOAD_UNKNOWN")
-    assert code(await client.get("/v2/a/blobs/uploads/no-uuid")) == (404, "BLOB_UPLOAD_UNKNOWN")
+    spelled = place.rpartition("/")[2]
+    for other in ("no-uuid", "%00", f"{{{spelled}}}", spelled.replace("-", ""), spelled.upper()):
+        assert code(await client.patch(f"/v2/a/blobs/uploads/{other}")) == (404, "BLOB_UPLOAD_UNKNOWN")
     assert (await client.delete(place)).status_code == 204
     assert (await client.get(place)).status_code == 404
 
