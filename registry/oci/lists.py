@@ -45,7 +45,7 @@ async def repositories(call: Call) -> Response:
 async def referrers(call: Call) -> Response:
     """GET referrers (end-12a, end-12b): an image index of what names this subject, newest first."""
     subject = parse_digest(call.reference)
-    kind = call.request.query_params.get("artifactType") or None
+    kind = call.request.query_params.get("artifactType", "").replace("\0", "\ufffd") or None
     listed = await manifests.list_referrers(call.shelf, call.name, subject, kind, _after(call))
     shown = _fitting(listed, _limit(call))
     headers = {"OCI-Filters-Applied": "artifactType"} if kind else {}

@@ -215,3 +215,33 @@ async def test_a_full_disk_is_told_and_reading_goes_on(client: httpx.AsyncClient
     assert (await client.delete(f"/v2/a/manifests/{named}")).status_code == 202
     shelf.store._reserve = 0
     assert (await client.put(place, params={"digest": digest(b"more")}, content=b"more")).status_code == 201
+
+
+async def test_a_nul_in_a_query_is_no_failure(client: httpx.AsyncClient) -> None:
+    named = await push_image(client, "a")
+    filtered = await client.get(f"/v2/a/referrers/{named}?artifactType=%00")
+    assert (filtered.status_code, filtered.json()["manifests"]) == (200, [])
+    assert (await client.get("/v2/a/tags/list?last=%00")).json()["tags"] == ["latest"]
+    assert (await client.post(f"/v2/a/blobs/uploads/?mount={digest(b'')}&from=%00")).status_code == 202
+    assert (await client.get(f"/v2/a/referrers/{named}?last=%00")).status_code == 400
+
+
+async def test_more_uploads_than_a_repository_may_have_are_refused(client: httpx.AsyncClient, shelf: Any) -> None:
+    object.__setattr__(shelf.policy, "max_uploads", 2)
+    places = [(await client.post("/v2/a/blobs/uploads/")).headers["location"] for _ in range(2)]
+    refused = await client.post("/v2/a/blobs/uploads/")
+    assert code(refused) == (429, "TOOMANYREQUESTS")
+    assert "retry-after" in refused.headers
+    assert (await client.post("/v2/b/blobs/uploads/")).status_code == 202
+    assert (await client.delete(places[0])).status_code == 204
+    assert (await client.post("/v2/a/blobs/uploads/")).status_code == 202
+
+
+async def test_a_blob_over_the_limit_is_refused(client: httpx.AsyncClient, shelf: Any) -> None:
+    object.__setattr__(shelf.policy, "max_blob_size", 5)
+    whole = await client.post("/v2/a/blobs/uploads/", params={"digest": digest(b"123456")}, content=b"123456")
+    assert code(whole) == (413, "SIZE_INVALID")
+    place = (await client.post("/v2/a/blobs/uploads/")).headers["location"]
+    assert (await client.patch(place, content=b"12345")).status_code == 202
+    assert code(await client.patch(place, content=b"6")) == (413, "SIZE_INVALID")
+    assert (await client.put(place, params={"digest": digest(b"12345")})).status_code == 201
