@@ -67,5 +67,7 @@ def test_every_acknowledged_push_survives(serve: Callable[..., Served], tmp_path
         with httpx.Client(base_url=served.url, timeout=30) as client:
             for path, content in acknowledged.items():
                 assert client.get(path).content == content
-        checked = json.loads(served.command("fsck", "--rehash", "--json").stdout)
+        done = served.command("fsck", "--rehash", "--json")
+        assert done.returncode == 0, done.stdout + done.stderr
+        checked = json.loads(done.stdout)
         assert (checked["missing"], checked["resized"], checked["corrupt"]) == ([], [], [])

@@ -11,6 +11,7 @@ from registry.core.errors import Unavailable
 
 MINIMUM_VERSION: Final = 18
 _ACQUIRE_SECONDS: Final = 5.0
+_CONNECT_SECONDS: Final = 15.0
 _COMMAND_SECONDS: Final = 30.0
 _GONE: Final = (
     asyncpg.PostgresConnectionError,
@@ -104,7 +105,7 @@ async def open_database(arguments: dict[str, Any], minimum: int, maximum: int) -
             **arguments,
             min_size=minimum,
             max_size=maximum,
-            timeout=_ACQUIRE_SECONDS,
+            timeout=_CONNECT_SECONDS,
             command_timeout=_COMMAND_SECONDS,
             connection_class=_Connection,
             server_settings={"application_name": "gati-registry", "timezone": "UTC"},
