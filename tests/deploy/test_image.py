@@ -15,6 +15,7 @@ ROOT = Path(__file__).parents[2]
 DOCKERFILE = ROOT / "Dockerfile"
 BASE, IMAGE = "localhost/gati-base", "localhost/gati-registry"
 CERTIFICATES = "etc/ssl/certs/ca-certificates.crt"
+CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "gati-registry" / "image"
 REQUIRED = bool(os.environ.get("REQUIRE_CLIENTS"))
 # Serve, wait until it is healthy, push and pull a blob, stop in order.
 USE = """
@@ -111,24 +112,30 @@ def buildah(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[str]]:
 def make_base(buildah: list[str], folder: Path) -> None:
     """A Debian with Python, of this machine's mirror and with its certificates, as the base image."""
     uri, release = mirror()
-    made = run(
-        [
-            "debootstrap",
-            "--variant=minbase",
-            "--include=ca-certificates,python3,python3-venv",
-            release,
-            str(folder),
-            uri,
-        ]
-    )
-    if made.returncode != 0:
-        pytest.skip(f"debootstrap cannot make a base here: {made.stdout[-300:]}")
-    if Path("/", CERTIFICATES).exists():
-        shutil.copyfile(Path("/", CERTIFICATES), folder / CERTIFICATES)
+    archive = CACHE / f"base-{release}.tar"
+    if not archive.exists():
+        bootstrap(release, folder, uri, archive)
     container = run([*buildah, "from", "scratch"]).stdout.strip()
-    for step in (["add", "-q", container, str(folder), "/"], ["commit", "-q", container, BASE], ["rm", container]):
+    steps = [["add", "-q", container, str(archive), "/"]]
+    if Path("/", CERTIFICATES).exists():
+        steps.append(["copy", "-q", container, f"/{CERTIFICATES}", f"/{CERTIFICATES}"])
+    for step in (*steps, ["commit", "-q", container, BASE], ["rm", container]):
         done = run([*buildah, *step])
         assert done.returncode == 0, done.stderr
+
+
+def bootstrap(release: str, folder: Path, uri: str, archive: Path) -> None:
+    """Keep a fresh Debian as an archive, so that the next run need not make one."""
+    include = "--include=ca-certificates,python3,python3-venv"
+    made = run(["debootstrap", "--variant=minbase", include, release, str(folder), uri])
+    if made.returncode != 0:
+        pytest.skip(f"debootstrap cannot make a base here: {made.stdout[-300:]}")
+    CACHE.mkdir(parents=True, exist_ok=True)
+    unfinished = archive.with_suffix(f".{os.getpid()}")
+    without = "--exclude=./var/cache/apt/archives/*.deb"
+    packed = run(["tar", "--create", "--file", str(unfinished), "--directory", str(folder), without, "."])
+    assert packed.returncode == 0, packed.stderr
+    unfinished.rename(archive)
     shutil.rmtree(folder)
 
 
