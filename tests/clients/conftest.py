@@ -11,6 +11,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import NoReturn
 
@@ -28,37 +29,42 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--registry", default=None, help="address of the registry to test, such as http://127.0.0.1:5000")
 
 
-def _serve(folder: Path) -> Iterator[str]:
+@contextmanager
+def _served(folder: Path) -> Iterator[str]:
+    """The registry of this project, started as a user starts it; its address."""
     environ = os.environ | {"PORT": "0", "GATI_DATA_DIR": str(folder / "data"), "LOG_LEVEL": "warning"}
     environ.pop("DATABASE_URL", None)
     command = [sys.executable, "-m", "registry", "serve"]
+    root = HERE.parents[1]
     with (
         (folder / "serve.log").open("w") as log,
-        subprocess.Popen(
-            command, cwd=HERE.parents[1], env=environ, stdout=subprocess.PIPE, stderr=log, text=True
-        ) as process,
+        subprocess.Popen(command, cwd=root, env=environ, stdout=subprocess.PIPE, stderr=log, text=True) as process,
     ):
         assert process.stdout is not None
-        urls = (re.search(r"http://[^\s,]+:\d+", line) for line in process.stdout)
-        url = next((found.group() for found in urls if found), "")
-        assert url, (folder / "serve.log").read_text()
-        yield url
-        process.terminate()
+        try:
+            urls = (re.search(r"http://[^\s,]+:\d+", line) for line in process.stdout)
+            url = next((found.group() for found in urls if found), "")
+            assert url, (folder / "serve.log").read_text()
+            yield url
+        finally:
+            process.terminate()
 
 
 @pytest.fixture(scope="session")
 def registry(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Registry]:
     """The registry under test, ready."""
     given = request.config.getoption("--registry", None) or os.environ.get("REGISTRY_URL")
-    urls = iter([given]) if given else _serve(tmp_path_factory.mktemp("served"))
     transport = httpx.HTTPTransport(retries=5)
-    with httpx.Client(base_url=next(urls), transport=transport, timeout=30, follow_redirects=True) as http:
+    with (
+        nullcontext(given) if given else _served(tmp_path_factory.mktemp("served")) as url,
+        httpx.Client(base_url=url, transport=transport, timeout=30, follow_redirects=True) as http,
+    ):
         assert http.get("/v2/").status_code == 200
         yield Registry(http)
-    next(urls, None)
 
 
 def _absent(reason: str) -> NoReturn:
+    """Leave the test out, or fail it where none may be left out."""
     if os.environ.get("REQUIRE_CLIENTS") == "1":
         pytest.fail(reason)
     pytest.skip(reason)
@@ -70,7 +76,8 @@ def find() -> Callable[[str], str]:
     built = subprocess.run(
         [HERE / "install", "--print-path"], capture_output=True, text=True, check=True
     ).stdout.strip()
-    places = os.pathsep.join([built, os.environ.get("PATH", os.defpath), "/usr/sbin", "/sbin"])
+    # The distribution's programs before others: a docker elsewhere may lack the builder that its daemon has.
+    places = os.pathsep.join([built, "/usr/bin", "/usr/sbin", "/sbin", os.environ.get("PATH", os.defpath)])
 
     def program(name: str) -> str:
         return shutil.which(name, path=places) or _absent(f"{name} is not installed: run tests/clients/install")
@@ -88,6 +95,7 @@ def home(tmp_path: Path) -> Path:
     (folder / "storage.conf").write_text(
         f'[storage]\ndriver = "vfs"\ngraphroot = "{folder}/graph"\nrunroot = "{folder}/run"\n'
     )
+    (folder / "auth.json").write_text("{}")
     return folder
 
 
@@ -110,6 +118,12 @@ def environ(home: Path) -> dict[str, str]:
 def program(find: Callable[[str], str], environ: dict[str, str]) -> Callable[[str], Program]:
     """A client by its name, with a home directory of this test's own."""
     return lambda name: Program(find(name), environ)
+
+
+@pytest.fixture(scope="session")
+def leave_out() -> Callable[[str], NoReturn]:
+    """What a test calls that finds a client unable to do what it is about."""
+    return _absent
 
 
 @pytest.fixture(scope="session")
