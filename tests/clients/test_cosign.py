@@ -181,3 +181,27 @@ def test_tree_shows_what_hangs_on_an_image(
     signer.cosign("sign", *signer.bundle, reference)
     [signature] = registry.referrers(repository, image.digest)
     assert signature["digest"] in signer.cosign("tree", reference)
+
+
+def test_a_signature_outlives_its_image_until_it_is_pushed_again(
+    signer: Signer, registry: Registry, repository: str, image: Image, reference: str
+) -> None:
+    signer.cosign("sign", *signer.bundle, reference)
+    assert registry.http.delete(f"/v2/{repository}/manifests/{image.digest}").status_code == 202
+    assert not registry.has(repository, "v1")
+    registry.push(repository, image)
+    [seen] = json.loads(signer.verify("verify", reference))
+    assert seen["critical"]["image"]["docker-manifest-digest"] == image.digest
+
+
+@pytest.mark.parametrize("mode", ["legacy", "oci-1-1"])
+def test_an_attached_list_of_parts_is_found(
+    signer: Signer, registry: Registry, repository: str, image: Image, reference: str, mode: str
+) -> None:
+    experiment = Program(signer.cosign.path, signer.cosign.environ | {"COSIGN_EXPERIMENTAL": "1"})
+    parts = (f"--sbom={signer.folder / 'parts.json'}", "--type=cyclonedx", "--input-format=json")
+    experiment("attach", "sbom", *parts, f"--registry-referrers-mode={mode}", reference)
+    tag = f"{image.digest.replace(':', '-')}.sbom"
+    [found] = [tag] if mode == "legacy" else [entry["digest"] for entry in registry.referrers(repository, image.digest)]
+    [layer] = json.loads(registry.manifest(repository, found))["layers"]
+    assert registry.blob(repository, layer["digest"]) == PARTS

@@ -25,9 +25,9 @@ def file_of(docker: Program, reference: str) -> bytes:
     return archive
 
 
-def imported(docker: Program, reference: str) -> bytes:
+def imported(docker: Program, reference: str, size: int = 2000) -> bytes:
     """Make an image of one new file in the daemon; the file's content."""
-    content = new_image().file
+    content = new_image(size=size).file
     docker("import", "-", reference, stdin=tar({"file": content}))
     return content
 
@@ -35,7 +35,7 @@ def imported(docker: Program, reference: str) -> bytes:
 def test_a_pushed_image_is_pulled_unchanged(docker: Program, registry: Registry) -> None:
     repository = registry.new("docker")
     reference = registry.reference(repository)
-    content = imported(docker, reference)
+    content = imported(docker, reference, 20_000_000)
     named = docker("image", "inspect", "--format={{.Id}}", reference)
     pushed = digests_in(docker("push", reference))[-1]
     assert pushed == digest(registry.manifest(repository, "v1"))

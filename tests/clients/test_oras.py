@@ -21,6 +21,12 @@ def written(folder: Path, name: str, content: bytes) -> Path:
     return folder
 
 
+def needs_the_referrers_api(registry: Registry) -> None:
+    """Leave the test out where the registry, not ours, has none."""
+    if registry.http.get(f"/v2/{registry.new('none')}/referrers/{digest(b'')}").status_code == 404:
+        pytest.skip("the registry has no referrers API")
+
+
 def attached(oras: Program, reference: str) -> list[dict[str, Any]]:
     """What `oras discover` shows."""
     said = oras("discover", "--plain-http", "--format=json", "--distribution-spec=v1.1-referrers-api", reference)
@@ -118,11 +124,21 @@ def test_blobs_are_pushed_fetched_and_deleted(oras: Program, registry: Registry,
 
 
 def test_referrers_are_those_of_the_api(oras: Program, registry: Registry, tmp_path: Path) -> None:
-    if registry.http.get(f"/v2/{registry.new('none')}/referrers/{digest(b'')}").status_code == 404:
-        pytest.skip("the registry has no referrers API")
+    needs_the_referrers_api(registry)
     reference = registry.push(registry.new("oras"), new_image())
     here = written(tmp_path / "in", "note", b"a note")
     for kind in ("a", "b"):
         oras("attach", "--plain-http", f"--artifact-type=application/vnd.{kind}", reference, "note", cwd=here)
     kinds = sorted(entry["artifactType"] for entry in attached(oras, reference))
     assert kinds == ["application/vnd.a", "application/vnd.b"]
+
+
+def test_what_was_attached_by_fallback_tag_is_in_the_api(oras: Program, registry: Registry, tmp_path: Path) -> None:
+    needs_the_referrers_api(registry)
+    reference = registry.push(registry.new("oras"), new_image())
+    here = written(tmp_path / "in", "note", b"a note")
+    tagged = oras.wordy("attach", "--plain-http", "--distribution-spec=v1.1-referrers-tag")
+    tagged("--artifact-type=application/vnd.old", reference, "note", cwd=here)
+    oras("attach", "--plain-http", "--artifact-type=application/vnd.new", reference, "note", cwd=here)
+    kinds = sorted(entry["artifactType"] for entry in attached(oras, reference))
+    assert kinds == ["application/vnd.new", "application/vnd.old"]

@@ -84,3 +84,12 @@ def test_repositories_are_listed(regctl: Program, registry: Registry) -> None:
     repository = registry.new("regctl")
     registry.push(repository, new_image())
     assert repository in regctl("repo", "ls", registry.host).splitlines()
+
+
+def test_a_layer_sent_in_many_chunks_arrives_unchanged(
+    program: Callable[[str], Program], registry: Registry, tmp_path: Path
+) -> None:
+    regctl, image, repository = program("regctl"), new_image(size=1_000_000), registry.new("regctl")
+    regctl("registry", "set", "--skip-check", "--tls=disabled", "--blob-chunk=65536", "--blob-max=65536", registry.host)
+    regctl("image", "copy", f"ocidir://{layout(tmp_path / 'in', image)}:v1", registry.reference(repository))
+    assert registry.blob(repository, digest(image.layer)) == image.layer
