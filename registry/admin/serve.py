@@ -83,7 +83,7 @@ async def _serve(settings: Settings) -> int:
 async def _answer(settings: Settings, listener: socket.socket, stop: asyncio.Event) -> int:
     if settings.web_processes == 1:
         _listen_for_metrics(settings)
-        await serve_one(create_app(settings), options(settings), listener)
+        await serve_one(create_app(settings), options(settings), listener, stop)
         return 0 if stop.is_set() else 1
     arguments = ["-m", "registry", "web-process", str(os.getpid())]
     with tempfile.TemporaryDirectory(prefix="gati-metrics-") as counters:

@@ -55,8 +55,10 @@ def raise_file_limit() -> int:
     return resource.getrlimit(resource.RLIMIT_NOFILE)[0]
 
 
-async def serve_one(app: ASGIApp, options: ServerOptions, listener: socket.socket) -> None:
-    """Serve until SIGTERM or SIGINT, then finish what is in flight."""
+async def serve_one(
+    app: ASGIApp, options: ServerOptions, listener: socket.socket, stop: asyncio.Event | None = None
+) -> None:
+    """Serve until SIGTERM, SIGINT or `stop`, then finish what is in flight."""
     limit = raise_file_limit()
     protocol = type("Protocol", (RegistryProtocol,), {"header_timeout": options.header_timeout})
     config = uvicorn.Config(
@@ -75,7 +77,18 @@ async def serve_one(app: ASGIApp, options: ServerOptions, listener: socket.socke
         ssl_keyfile=options.tls_key,
     )
     server = uvicorn.Server(config)
-    await server.serve(sockets=[listener])
+    ending = asyncio.create_task(_end_when(stop, server)) if stop is not None else None
+    try:
+        await server.serve(sockets=[listener])
+    finally:
+        if ending is not None:
+            ending.cancel()
+
+
+async def _end_when(stop: asyncio.Event, server: uvicorn.Server) -> None:
+    """End the server for a signal that came before it listened for signals itself."""
+    await stop.wait()
+    server.should_exit = True
 
 
 async def serve_many(command: list[str], count: int, listener: socket.socket, shutdown_timeout: float) -> None:
