@@ -21,7 +21,7 @@ def image(repository: Repository, make: Maker) -> Content:
     return bundle.root
 
 
-def refused(repository: Repository, body: bytes, kind: str = MANIFEST) -> None:
+def expect_refused(repository: Repository, body: bytes, kind: str = MANIFEST) -> None:
     """The bytes must be refused as no manifest, and leave nothing behind."""
     bad = Content(kind, body)
     response = expect(repository.put("bad", bad), 400)
@@ -48,7 +48,7 @@ NO_JSON = {
 @clause("end-7a", PUSH, SHOULD)
 @pytest.mark.parametrize("body", NO_JSON.values(), ids=NO_JSON.keys())
 def test_what_is_no_json_object_is_400(body: bytes, repository: Repository, image: Content) -> None:
-    refused(repository, body)
+    expect_refused(repository, body)
 
 
 Change = Callable[[Json], object]
@@ -99,14 +99,14 @@ BROKEN: dict[str, Change] = {
 @clause("end-7a", PUSH, RULING)
 @pytest.mark.parametrize("name", BROKEN)
 def test_a_manifest_of_the_wrong_shape_is_400(name: str, repository: Repository, image: Content) -> None:
-    refused(repository, json.dumps(BROKEN[name](image.document)).encode())
+    expect_refused(repository, json.dumps(BROKEN[name](image.document)).encode())
 
 
 @clause("end-7a", PUSH, SHOULD)
 def test_a_size_that_is_not_the_blobs_is_400(repository: Repository, image: Content) -> None:
     document = image.document
     document["layers"][0]["size"] += 1
-    refused(repository, json.dumps(document).encode())
+    expect_refused(repository, json.dumps(document).encode())
 
 
 @clause("end-7a", PUSH, RULING)
@@ -119,29 +119,31 @@ def test_a_wrong_size_is_called_size_invalid(repository: Repository, image: Cont
 @clause("end-7a", PUSH, RULING)
 @pytest.mark.parametrize("kind", [INDEX, DOCKER_MANIFEST])
 def test_a_media_type_that_is_not_the_content_type_is_400(kind: str, repository: Repository, image: Content) -> None:
-    refused(repository, image.body, kind)
+    expect_refused(repository, image.body, kind)
 
 
 @clause("end-7a", PUSH, RULING)
 def test_an_index_with_layers_is_400(repository: Repository, make: Maker) -> None:
-    refused(repository, b'{"schemaVersion":2,"mediaType":"%b","manifests":[],"layers":[]}' % INDEX.encode(), INDEX)
+    expect_refused(
+        repository, b'{"schemaVersion":2,"mediaType":"%b","manifests":[],"layers":[]}' % INDEX.encode(), INDEX
+    )
 
 
 @clause("end-7a", PUSH, RULING)
 @pytest.mark.parametrize("member", ['"config": {}', '"schemaVersion": 2', '"x": 1, "x": 1', '"\\u006cayers": []'])
 def test_a_key_that_stands_twice_is_400(member: str, repository: Repository, image: Content) -> None:
-    refused(repository, b"{%b, %b" % (member.encode(), image.body[1:]))
+    expect_refused(repository, b"{%b, %b" % (member.encode(), image.body[1:]))
 
 
 @clause("end-7a", PUSH, RULING)
 @pytest.mark.parametrize("value", ["NaN", "Infinity", "-Infinity", "01", "+1", "'a'", "1.", "undefined"])
 def test_what_only_some_parsers_take_for_json_is_400(value: str, repository: Repository, image: Content) -> None:
-    refused(repository, b'{"org.example.x": %b, %b' % (value.encode(), image.body[1:]))
+    expect_refused(repository, b'{"org.example.x": %b, %b' % (value.encode(), image.body[1:]))
 
 
 @clause("end-7a", PUSH, RULING)
 def test_a_byte_order_mark_is_400(repository: Repository, image: Content) -> None:
-    refused(repository, b"\xef\xbb\xbf" + image.body)
+    expect_refused(repository, b"\xef\xbb\xbf" + image.body)
 
 
 @clause("end-7a", PUSH, SHOULD)
@@ -150,7 +152,7 @@ def test_a_bomb_of_depth_is_400_and_the_registry_lives(
     opening: str, closing: str, repository: Repository, image: Content
 ) -> None:
     deep = opening * 200_000 + "1" + closing * 200_000
-    refused(repository, f'{{"x":{deep},{image.body.decode()[1:]}'.encode())
+    expect_refused(repository, f'{{"x":{deep},{image.body.decode()[1:]}'.encode())
 
 
 @clause("end-7a", PUSH)

@@ -31,7 +31,7 @@ class Upload:
         for number in numbers:
             expect(self.session.patch(self.chunk(number), number * self.size), 202)
 
-    def finish(self, data: bytes = b"", start: int | None = None) -> None:
+    def expect_whole(self, data: bytes = b"", start: int | None = None) -> None:
         """Close the session and find the blob whole."""
         response = self.session.put(self.blob.digest, data, start)
         if response.status_code == 400 and self.blob.algorithm != "sha256":
@@ -46,7 +46,7 @@ def upload(repository: Repository, make: Maker) -> Upload:
     return Upload(repository, make)
 
 
-def ends_at(session: Session, last: int) -> None:
+def expect_end(session: Session, last: int) -> None:
     """The registry must say that the last byte it has is that one."""
     response = expect(session.status(), 204)
     assert response.headers["Range"].removeprefix("bytes=") == f"0-{last}"
@@ -57,7 +57,7 @@ def ends_at(session: Session, last: int) -> None:
 def test_chunks_in_order_make_the_blob(algorithm: str, repository: Repository, make: Maker) -> None:
     upload = Upload(repository, make, algorithm)
     upload.send(0, 1, 2)
-    upload.finish()
+    upload.expect_whole()
 
 
 @clause("end-5", CHUNKS)
@@ -73,7 +73,7 @@ def test_each_chunk_is_answered_with_where_and_how_far(upload: Upload) -> None:
 def test_a_single_chunk_makes_the_blob(algorithm: str, repository: Repository, make: Maker) -> None:
     upload = Upload(repository, make, algorithm)
     expect(upload.session.patch(upload.blob.body, 0), 202)
-    upload.finish()
+    upload.expect_whole()
 
 
 @clause("end-6", CHUNKS)
@@ -81,13 +81,13 @@ def test_a_single_chunk_makes_the_blob(algorithm: str, repository: Repository, m
 def test_the_last_chunk_may_come_with_the_put(algorithm: str, repository: Repository, make: Maker) -> None:
     upload = Upload(repository, make, algorithm)
     upload.send(0, 1)
-    upload.finish(upload.chunk(2), 2 * upload.size)
+    upload.expect_whole(upload.chunk(2), 2 * upload.size)
 
 
 @clause("end-6", CHUNKS, RULING)
 def test_the_last_chunk_may_come_with_the_put_without_saying_where(upload: Upload) -> None:
     upload.send(0, 1)
-    upload.finish(upload.chunk(2))
+    upload.expect_whole(upload.chunk(2))
 
 
 @clause("end-5", "Pushing a blob in chunks: without Content-Range")
@@ -95,14 +95,14 @@ def test_the_last_chunk_may_come_with_the_put_without_saying_where(upload: Uploa
 def test_a_stream_without_content_range_makes_the_blob(algorithm: str, repository: Repository, make: Maker) -> None:
     upload = Upload(repository, make, algorithm)
     expect(upload.session.patch(upload.blob.body), 202)
-    upload.finish()
+    upload.expect_whole()
 
 
 @clause("end-5", "Pushing a blob in chunks: without Content-Range", MAY)
 def test_chunks_without_content_range_are_appended(upload: Upload) -> None:
     for number in (0, 1, 2):
         expect(upload.session.patch(upload.chunk(number)), 202)
-    upload.finish()
+    upload.expect_whole()
 
 
 @clause("end-5", CHUNKS, RULING)
@@ -110,20 +110,20 @@ def test_a_body_of_unknown_length_is_appended(upload: Upload) -> None:
     parts = iter([upload.chunk(0), upload.chunk(1)])
     http, session = upload.repository.http, upload.session
     expect(http.patch(session.location, content=parts), 202)
-    ends_at(session, 2 * upload.size - 1)
+    expect_end(session, 2 * upload.size - 1)
 
 
 @clause("end-5", CHUNKS, RULING)
 def test_an_empty_chunk_is_202_and_changes_nothing(upload: Upload) -> None:
     upload.send(0)
     expect(upload.session.patch(b""), 202)
-    ends_at(upload.session, upload.size - 1)
+    expect_end(upload.session, upload.size - 1)
 
 
 @clause("end-5", CHUNKS, RULING)
 def test_content_range_may_be_in_the_form_of_rfc_9110(upload: Upload) -> None:
     expect(upload.session.patch(upload.chunk(0), content_range=f"bytes 0-{upload.size - 1}/*"), 202)
-    ends_at(upload.session, upload.size - 1)
+    expect_end(upload.session, upload.size - 1)
 
 
 @clause("end-5", CHUNKS)
@@ -160,16 +160,16 @@ def test_a_416_keeps_the_session_and_the_upload_goes_on(upload: Upload) -> None:
         expect(upload.session.patch(upload.chunk(wrong), wrong * upload.size), 416)
         expect(upload.session.status(), 204)
         upload.send(number)
-    upload.finish()
+    upload.expect_whole()
 
 
 @clause("end-6", CHUNKS)
 def test_a_416_of_the_put_keeps_the_session(upload: Upload) -> None:
     upload.send(0)
     expect(upload.session.put(upload.blob.digest, upload.chunk(2), 2 * upload.size), 416)
-    ends_at(upload.session, upload.size - 1)
+    expect_end(upload.session, upload.size - 1)
     upload.send(1)
-    upload.finish(upload.chunk(2), 2 * upload.size)
+    upload.expect_whole(upload.chunk(2), 2 * upload.size)
 
 
 @clause("end-5", CHUNKS, RULING)
@@ -185,14 +185,14 @@ def test_the_offset_is_judged_before_the_digest(upload: Upload) -> None:
     upload.send(0)
     wrong = digest_of(b"other")
     expect(upload.session.put(wrong, upload.chunk(2), 2 * upload.size), 416)
-    ends_at(upload.session, upload.size - 1)
+    expect_end(upload.session, upload.size - 1)
 
 
 @clause("end-5", CHUNKS, SHOULD)
 @pytest.mark.parametrize("text", ["a-b", "-5", "5-", "0", "5-2", "0-99999999999999999999", "0-1,2-3", "-", "0--1"])
 def test_a_content_range_that_is_none_is_refused_and_keeps_the_session(text: str, upload: Upload) -> None:
     expect(upload.session.patch(upload.chunk(0), content_range=text), 400, 416)
-    ends_at(upload.session, 0)
+    expect_end(upload.session, 0)
 
 
 @clause("end-5", CHUNKS, RULING)
@@ -200,7 +200,7 @@ def test_a_content_range_that_is_none_is_refused_and_keeps_the_session(text: str
 def test_a_chunk_shorter_or_longer_than_its_range_is_400(more: int, upload: Upload) -> None:
     response = upload.session.patch(upload.chunk(0), content_range=f"0-{upload.size - 1 + more}")
     assert codes(expect(response, 400)) == ["SIZE_INVALID"]
-    ends_at(upload.session, 0)
+    expect_end(upload.session, 0)
 
 
 @clause("end-6", CHUNKS, SHOULD)
@@ -242,22 +242,22 @@ def test_the_status_tells_where_and_how_far(upload: Upload) -> None:
 
 @clause("end-13", STATUS, MAY)
 def test_the_status_of_a_new_session_is_0_0(upload: Upload) -> None:
-    ends_at(upload.session, 0)
+    expect_end(upload.session, 0)
 
 
 @clause("end-13", STATUS)
 def test_the_status_changes_nothing(upload: Upload) -> None:
     upload.send(0)
     for _ in range(3):
-        ends_at(upload.session, upload.size - 1)
+        expect_end(upload.session, upload.size - 1)
     upload.send(1, 2)
-    upload.finish()
+    upload.expect_whole()
 
 
 @clause("end-13", STATUS)
 def test_the_status_of_a_session_that_is_over_is_404(upload: Upload) -> None:
     upload.send(0, 1, 2)
-    upload.finish()
+    upload.expect_whole()
     expect(upload.session.status(), 404)
 
 
@@ -305,7 +305,7 @@ def test_a_cancelled_upload_is_gone(upload: Upload) -> None:
 @clause("end-14", CANCEL, MUST, DEV)
 def test_an_upload_that_is_over_cannot_be_cancelled_and_its_blob_stays(upload: Upload) -> None:
     upload.send(0, 1, 2)
-    upload.finish()
+    upload.expect_whole()
     expect(upload.session.cancel(), 404, 400, 204)
     expect(upload.repository.blob(upload.blob.digest, "HEAD"), 200)
 

@@ -5,7 +5,7 @@ import json
 import httpx
 import pytest
 from clauses import DEV, MAY, MUST, RULING, SHOULD, clause, unsupported
-from client import Repository, codes, described, expect
+from client import Repository, codes, expect
 from data import INDEX, MANIFEST, Content, Json, Maker, Shape, digest_of, manifest_of
 
 PUSH = "Pushing Manifests"
@@ -113,7 +113,7 @@ def test_the_digest_in_the_address_must_be_that_of_the_bytes(repository: Reposit
 
 
 @clause("end-7a", PUSH)
-@pytest.mark.parametrize("digest", ["sha256:baddigeststring", "sha256:", "md5:" + "0" * 32, "sha256:" + "G" * 64])
+@pytest.mark.parametrize("digest", ["sha256:baddigeststring", "md5:" + "0" * 32, "sha256:" + "G" * 64])
 def test_a_digest_that_is_none_is_400(digest: str, repository: Repository, image: Content) -> None:
     expect(repository.put(digest, image), 400)
     expect(repository.manifest(digest), 400, 404)
@@ -235,4 +235,4 @@ def test_a_subject_that_is_no_descriptor_is_400(
     subject: Json | str | int, repository: Repository, image: Content
 ) -> None:
     response = repository.put("v1", manifest_of(image.document | {"subject": subject}))
-    assert set(codes(expect(response, 400))) <= {"MANIFEST_INVALID", "DIGEST_INVALID"}, described(response, "400")
+    assert set(codes(expect(response, 400))) <= {"MANIFEST_INVALID", "DIGEST_INVALID", "SIZE_INVALID"}

@@ -22,7 +22,7 @@ def mount(repository: Repository, digest: str, source: str | None = None) -> htt
     return repository.start({"mount": digest} | ({"from": source} if source is not None else {}))
 
 
-def mounted(repository: Repository, blob: Content, source: str | None) -> httpx.Response:
+def expect_mounted(repository: Repository, blob: Content, source: str | None) -> httpx.Response:
     """Mount the blob; a registry that opens a session instead does not support it."""
     response = mount(repository, blob.digest, source)
     if response.status_code == 202:
@@ -34,7 +34,7 @@ def mounted(repository: Repository, blob: Content, source: str | None) -> httpx.
 def test_a_mounted_blob_is_here_and_the_location_gives_it(
     repository: Repository, other: Repository, blob: Content
 ) -> None:
-    response = mounted(repository, blob, other.name)
+    response = expect_mounted(repository, blob, other.name)
     address = response.url.join(response.headers["Location"])
     assert expect(repository.http.get(address), 200).content == blob.body
     assert expect(repository.blob(blob.digest), 200).content == blob.body
@@ -43,12 +43,12 @@ def test_a_mounted_blob_is_here_and_the_location_gives_it(
 
 @clause("end-11", MOUNT, RULING)
 def test_a_mount_answers_with_the_digest(repository: Repository, other: Repository, blob: Content) -> None:
-    assert mounted(repository, blob, other.name).headers.get("Docker-Content-Digest") == blob.digest
+    assert expect_mounted(repository, blob, other.name).headers.get("Docker-Content-Digest") == blob.digest
 
 
 @clause("end-11", MOUNT, MAY)
 def test_a_blob_may_be_mounted_without_a_source(repository: Repository, blob: Content) -> None:
-    mounted(repository, blob, None)
+    expect_mounted(repository, blob, None)
     assert expect(repository.blob(blob.digest), 200).content == blob.body
 
 
@@ -106,9 +106,9 @@ def test_parameters_that_nobody_knows_change_nothing(repository: Repository, oth
 
 @clause("end-11", MOUNT)
 def test_a_blob_can_be_mounted_where_it_is_already(repository: Repository, other: Repository, blob: Content) -> None:
-    mounted(repository, blob, other.name)
-    mounted(repository, blob, other.name)
-    mounted(other, blob, other.name)
+    expect_mounted(repository, blob, other.name)
+    expect_mounted(repository, blob, other.name)
+    expect_mounted(other, blob, other.name)
 
 
 @clause("end-11", MOUNT)
@@ -116,14 +116,14 @@ def test_a_manifest_may_use_a_mounted_blob(repository: Repository, other: Reposi
     bundle = make.image()
     for blob in bundle.blobs:
         other.push_blob(blob)
-        mounted(repository, blob, other.name)
+        expect_mounted(repository, blob, other.name)
     expect(repository.put("mounted", bundle.root), 201)
     assert repository.manifest("mounted").content == bundle.root.body
 
 
 @clause("end-10", "Deleting Blobs")
 def test_deleting_the_source_leaves_the_mounted_blob(repository: Repository, other: Repository, blob: Content) -> None:
-    mounted(repository, blob, other.name)
+    expect_mounted(repository, blob, other.name)
     expect(other.delete(f"blobs/{blob.digest}"), 202)
     expect(other.blob(blob.digest, "HEAD"), 404)
     assert expect(repository.blob(blob.digest), 200).content == blob.body
@@ -131,7 +131,7 @@ def test_deleting_the_source_leaves_the_mounted_blob(repository: Repository, oth
 
 @clause("end-10", "Deleting Blobs")
 def test_deleting_the_mounted_blob_leaves_the_source(repository: Repository, other: Repository, blob: Content) -> None:
-    mounted(repository, blob, other.name)
+    expect_mounted(repository, blob, other.name)
     expect(repository.delete(f"blobs/{blob.digest}"), 202)
     expect(repository.blob(blob.digest, "HEAD"), 404)
     assert expect(other.blob(blob.digest), 200).content == blob.body

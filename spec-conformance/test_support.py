@@ -2,7 +2,7 @@
 
 import httpx
 import pytest
-from clauses import MAY, RULING, clause
+from clauses import MAY, RULING, clause, unsupported
 from client import expect
 
 TITLE = "Determining Support"
@@ -41,3 +41,14 @@ def test_the_base_takes_only_reading_methods_and_says_which(method: str, http: h
 @clause("end-1", TITLE)
 def test_an_address_that_is_no_endpoint_is_404(http: httpx.Client, root: httpx.URL) -> None:
     expect(http.get(root.join("/v2/conformance/nothing/of-this-kind/here")), 404)
+
+
+@clause("end-1", TITLE, RULING)
+@pytest.mark.parametrize("credentials", ["Basic Z2hvc3Q6d3Jvbmc=", "Bearer stale.token.here", "Basic", "nonsense"])
+def test_credentials_that_nobody_asked_for_are_no_obstacle(
+    credentials: str, http: httpx.Client, root: httpx.URL
+) -> None:
+    """Clients send what they have stored for this host, though the registry is open."""
+    if http.auth is not None:
+        unsupported("this registry asks for credentials")
+    expect(http.get(root.join("/v2/"), headers={"Authorization": credentials}), 200)

@@ -1,5 +1,6 @@
 """HTTP/1.1 by hand: for requests that no client library sends, and connections that break."""
 
+import contextlib
 import socket
 import ssl
 import struct
@@ -54,12 +55,11 @@ class Wire:
         self._lines.close()
         self._socket.close()
 
-    def ended(self) -> bool:
-        """Whether the registry closes the connection without another byte; waits for either."""
-        try:
-            return self._lines.read(1) == b""
-        except ConnectionError:
-            return True
+    def drain(self) -> None:
+        """Wait until the registry ends the connection, whatever it says before."""
+        with contextlib.suppress(ConnectionError):
+            while self._lines.read(65536):
+                pass
 
     def answer(self, *, bodiless: bool = False) -> Answer:
         """Read one response, interim ones included; `bodiless` is for HEAD.
