@@ -81,7 +81,7 @@ def _data_directory(settings: Settings) -> Iterator[Finding]:
 
 def _directory(subject: str, path: Path, reserve: int) -> Finding:
     """Whether the directory, or the one in which it will be made, can be written and has room."""
-    place = next((parent for parent in (path, *path.parents) if parent.exists()), path)
+    place = next((parent for parent in (path, *path.parents) if _can_be_seen(parent)), path)
     if not place.is_dir():
         return Finding("FAIL", subject, f"{place} is not a directory; name another")
     if not os.access(place, os.R_OK | os.W_OK | os.X_OK):
@@ -94,6 +94,14 @@ def _directory(subject: str, path: Path, reserve: int) -> Finding:
     if free <= reserve:
         return Finding("FAIL", subject, f"{path}: {room}; uploads are refused until there is more")
     return Finding("warn" if free < 2 * reserve else "ok", subject, f"{path}: {room}")
+
+
+def _can_be_seen(path: Path) -> bool:
+    try:
+        path.stat()
+    except OSError:
+        return False
+    return True
 
 
 def _machine(settings: Settings) -> Iterator[Finding]:
@@ -138,13 +146,15 @@ def _port(settings: Settings) -> Finding:
 
 def _serves(settings: Settings) -> bool:
     """Whether a registry runs on this data directory."""
-    if not settings.data_dir.is_dir():
+    if not _can_be_seen(settings.data_dir):
         return False
     try:
         with embedded.DirectoryLock(settings.data_dir):
             return False
     except embedded.DirectoryBusy:
         return True
+    except embedded.EmbeddedError:
+        return False
 
 
 def _files() -> Finding:
@@ -181,7 +191,7 @@ async def _database(settings: Settings) -> list[Finding]:
             began = time.time()
             clock = await connection.fetchval("SELECT extract(epoch FROM clock_timestamp())::float8")
             drift = abs(clock - (began + time.time()) / 2)
-    except (Refusal, embedded.EmbeddedError) as error:
+    except (Refusal, embedded.EmbeddedError, OSError) as error:
         return [Finding("FAIL", "database", f"{kind}: {error}")]
     found = [Finding("ok", "database", f"{kind}, PostgreSQL {version}"), _schema(kind, missing)]
     if drift > _DRIFT_SECONDS:

@@ -13,6 +13,7 @@ from registry.content.fsck import Findings, compare
 _MEANING: Final = {
     "missing": "blob without bytes",
     "resized": "blob whose bytes have another length",
+    "unreadable": "blob whose bytes cannot be read",
     "corrupt": "content whose bytes have another digest",
     "stray": "object without a row",
     "absent": "reference to content that is not here",

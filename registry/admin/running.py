@@ -75,6 +75,8 @@ def run(action: Coroutine[Any, Any, T], runner: Callable[[Coroutine[Any, Any, T]
         return runner(action)
     except (EmbeddedError, RegistryError) as error:
         raise Refusal(str(error)) from error
+    except asyncpg.PostgresError as error:
+        raise Refusal(f"The database refuses: {error}.") from error
     except OSError as error:
         place = f"{error.filename}: " if error.filename else ""
         raise Refusal(f"{place}{error.strerror or error}.") from error
@@ -110,7 +112,7 @@ async def connected(arguments: dict[str, Any]) -> AsyncIterator[Any]:
     """One connection outside any pool.
 
     Raises:
-        Refusal: the server does not answer, refuses the credential, or is too old.
+        Refusal: the server does not answer, refuses the credential or a statement, goes away, or is too old.
     """
     try:
         connection = await asyncpg.connect(**arguments, timeout=_CONNECT_SECONDS)
@@ -122,6 +124,8 @@ async def connected(arguments: dict[str, Any]) -> AsyncIterator[Any]:
         if (version := connection.get_server_version().major) < MINIMUM_VERSION:
             raise Refusal(f"The database is PostgreSQL {version}: this registry needs {MINIMUM_VERSION} or newer.")
         yield connection
+    except (asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+        raise Refusal(f"The database refuses: {error}.") from error
     finally:
         await connection.close()
 

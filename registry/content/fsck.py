@@ -19,13 +19,14 @@ _YOUNG_SECONDS: Final = 3600.0
 
 @dataclass(slots=True)
 class Findings:
-    """What a comparison found. Only `missing`, `resized` and `corrupt` are lost content.
+    """What a comparison found. Only `stray` and `absent` are no lost content.
 
     Attributes:
         blobs: rows of blobs compared.
         manifests: manifests compared with their digests.
         missing: digests of blobs without bytes.
         resized: digests of blobs whose bytes have another length.
+        unreadable: digests of blobs whose bytes cannot be read, each with the reason after `: `.
         corrupt: digests of manifests, and when re-hashed of blobs, whose bytes have another digest.
         stray: keys of objects older than an hour that belong to no row.
         absent: `repository@parent: digest` of references to content that the repository does not have.
@@ -35,6 +36,7 @@ class Findings:
     manifests: int = 0
     missing: list[str] = field(default_factory=list)
     resized: list[str] = field(default_factory=list)
+    unreadable: list[str] = field(default_factory=list)
     corrupt: list[str] = field(default_factory=list)
     stray: list[str] = field(default_factory=list)
     absent: list[str] = field(default_factory=list)
@@ -42,7 +44,7 @@ class Findings:
     @property
     def is_clean(self) -> bool:
         """Whether nothing is lost."""
-        return not (self.missing or self.resized or self.corrupt)
+        return not (self.missing or self.resized or self.unreadable or self.corrupt)
 
     def as_json(self) -> dict[str, object]:
         """For programs."""
@@ -77,6 +79,9 @@ async def _check_blob(shelf: Shelf, found: Findings, key: str, row: tuple[str, i
     except FileNotFoundError:
         if await _still_there(shelf, key):
             found.missing.append(digest)
+        return
+    except OSError as error:
+        found.unreadable.append(f"{digest}: {error.strerror}")
         return
     if length != size:
         found.resized.append(digest)

@@ -1,11 +1,13 @@
-"""Statements that compare. Each takes a connection."""
+"""Statements that compare. Each takes a connection, and as long as the content is large."""
 
-from typing import Any
+from typing import Any, Final
+
+_SECONDS: Final = 24 * 3600.0
 
 
 async def blobs(connection: Any) -> dict[str, tuple[str, int]]:
     """Every blob: object key to digest and size."""
-    rows = await connection.fetch("SELECT object_key, digest, size FROM blobs")
+    rows = await connection.fetch("SELECT object_key, digest, size FROM blobs", timeout=_SECONDS)
     return {row["object_key"]: (row["digest"], row["size"]) for row in rows}
 
 
@@ -16,12 +18,14 @@ async def has_blob(connection: Any, key: str) -> bool:
 
 async def doomed(connection: Any) -> set[str]:
     """Keys that wait for removal."""
-    return {row["object_key"] for row in await connection.fetch("SELECT object_key FROM doomed")}
+    rows = await connection.fetch("SELECT object_key FROM doomed", timeout=_SECONDS)
+    return {row["object_key"] for row in rows}
 
 
 async def uploads(connection: Any) -> list[tuple[str, str | None]]:
     """Every session: id and the digest it becomes."""
-    return [(row["id"], row["digest"]) for row in await connection.fetch("SELECT id::text, digest FROM uploads")]
+    rows = await connection.fetch("SELECT id::text, digest FROM uploads", timeout=_SECONDS)
+    return [(row["id"], row["digest"]) for row in rows]
 
 
 async def manifests(connection: Any) -> Any:
@@ -37,6 +41,7 @@ async def absent(connection: Any) -> list[str]:
     rows = await connection.fetch(
         "SELECT r.name, f.parent, f.digest FROM refs f JOIN repositories r ON r.id = f.repo "
         "WHERE NOT EXISTS (SELECT FROM blob_links l WHERE l.repo = f.repo AND l.digest = f.digest) "
-        "AND NOT EXISTS (SELECT FROM manifests m WHERE m.repo = f.repo AND m.digest = f.digest) ORDER BY 1, 2, 3"
+        "AND NOT EXISTS (SELECT FROM manifests m WHERE m.repo = f.repo AND m.digest = f.digest) ORDER BY 1, 2, 3",
+        timeout=_SECONDS,
     )
     return [f"{row['name']}@{row['parent']}: {row['digest']}" for row in rows]

@@ -7,6 +7,7 @@ import asyncio
 import errno
 import fcntl
 import os
+import stat
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -214,8 +215,11 @@ class DirectoryStore:
         """Every object: key, size in bytes, time of its last change in seconds since the epoch."""
         for folder in (UPLOADS, BLOBS):
             for path in (self.root / folder).rglob("*"):
-                if path.is_file():
-                    found = path.stat()
+                try:
+                    found = path.lstat()
+                except FileNotFoundError:  # moved or removed since it was listed
+                    continue
+                if stat.S_ISREG(found.st_mode):
                     yield path.relative_to(self.root).as_posix(), found.st_size, found.st_mtime
 
 
