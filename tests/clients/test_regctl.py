@@ -80,10 +80,12 @@ def test_an_image_of_sha512_digests_is_pushed_and_pulled(regctl: Program, regist
     assert regctl("image", "digest", f"ocidir://{tmp_path / 'out'}:v1") == named
 
 
-def test_repositories_are_listed(regctl: Program, registry: Registry) -> None:
+def test_repositories_are_listed_from_a_name_on(regctl: Program, registry: Registry) -> None:
     repository = registry.new("regctl")
-    registry.push(repository, new_image())
-    assert repository in regctl("repo", "ls", registry.host).splitlines()
+    for part in ("a", "b"):
+        registry.push(f"{repository}/{part}", new_image())
+    listed = regctl("repo", "ls", f"--last={repository}/a", "--limit=1", registry.host)
+    assert listed == f"{repository}/b"
 
 
 def test_a_layer_sent_in_many_chunks_arrives_unchanged(
