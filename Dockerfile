@@ -9,8 +9,8 @@ COPY requirements/server.txt requirements/build.txt requirements/
 RUN --mount=type=secret,id=pip,target=/etc/pip.conf \
     python3 -m venv /opt/gati \
     && python3 -m venv /tmp/build \
-    && /opt/gati/bin/pip install --no-cache-dir --disable-pip-version-check --require-hashes -r requirements/server.txt \
-    && /tmp/build/bin/pip install --no-cache-dir --disable-pip-version-check --require-hashes -r requirements/build.txt
+    && /opt/gati/bin/pip install --no-cache-dir --disable-pip-version-check --require-hashes --no-deps -r requirements/server.txt \
+    && /tmp/build/bin/pip install --no-cache-dir --disable-pip-version-check --require-hashes --no-deps -r requirements/build.txt
 COPY pyproject.toml README.md LICENSE ./
 COPY registry registry
 COPY migrations migrations
