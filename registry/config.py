@@ -19,6 +19,7 @@ from registry.core import setting_forms as form
 from registry.core.setting_forms import Form, choice
 
 CONFIG_VARIABLE: Final = "GATI_CONFIG"
+EMBEDDED_CONNECTIONS: Final = 50  # of those that the embedded database takes, the ones for web processes
 
 
 class ConfigurationError(Exception):
@@ -189,6 +190,10 @@ class Settings:
         Setting("SHUTDOWN_TIMEOUT", "30s", form.DURATION, "The time that a stop gives to requests in flight."),
     ]
 
+    max_connections: Annotated[
+        int, Setting("MAX_CONNECTIONS", "1000", form.COUNT, "Client connections that each process holds at most.")
+    ]
+
     @property
     def is_open(self) -> bool:
         """Whether everybody who reaches the port may pull and push."""
@@ -225,11 +230,11 @@ def load(environ: Mapping[str, str], toml: Path | None = None) -> Settings:
     given = _read_file(path, problems) if path else {}
     table = settings_table()
     given |= {row.name: environ[row.name] for row in table.values() if environ.get(row.name)}
-    external = bool(given.get("DATABASE_URL"))
+    external = bool(given.get("DATABASE_URL", "").strip())
     values = {attribute: _value(row, given.get(row.name, ""), external, problems) for attribute, row in table.items()}
     if values["storage_url"] is None and values["data_dir"] is not None:
         values["storage_url"] = values["data_dir"] / "storage"
-    problems += _contradictions(values)
+    problems += _contradictions(values, external)
     if problems:
         raise ConfigurationError(problems)
     return Settings(**values)
@@ -248,13 +253,19 @@ def _value(row: Setting, text: str, external: bool, problems: list[str]) -> Any:
         return None
 
 
-def _contradictions(values: Mapping[str, Any]) -> list[str]:
+def _contradictions(values: Mapping[str, Any], external: bool) -> list[str]:
     found = []
     if (values["tls_certificate"] is None) != (values["tls_key"] is None):
         found.append("TLS_CERTIFICATE and TLS_KEY: set both or neither.")
     low, high = values["database_pool_min"], values["database_pool_max"]
     if low is not None and high is not None and low > high:
         found.append(f"DATABASE_POOL_MIN: {low} is more than DATABASE_POOL_MAX, which is {high}.")
+    processes = values["web_processes"]
+    if high and processes and not external and processes * high > EMBEDDED_CONNECTIONS:
+        found.append(
+            f"DATABASE_POOL_MAX: {processes} processes with {high} connections each are more than the "
+            f"{EMBEDDED_CONNECTIONS} that its own database has for them; lower it or set DATABASE_URL."
+        )
     if values["metrics_port"] and values["metrics_port"] == values["port"]:
         found.append("METRICS_PORT: must differ from PORT.")
     if values["access"] == "auto" and values["host"] is not None and not is_loopback(values["host"]):

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from registry.config import ConfigurationError, Settings, load, settings_table
+from registry.config import EMBEDDED_CONNECTIONS, ConfigurationError, Settings, load, settings_table
+from registry.infra.db.postgres_binaries import SETTINGS
 
 ROOT = Path(__file__).parents[1]
 DOCUMENT = ROOT / "docs" / "configuration.md"
@@ -106,6 +107,17 @@ def test_every_bad_value_is_reported_at_once() -> None:
 
 def test_metrics_cannot_have_the_port_of_the_registry() -> None:
     assert problems_of({"PORT": "5000", "METRICS_PORT": "5000"}) == ["METRICS_PORT: must differ from PORT."]
+
+
+def test_processes_cannot_want_more_connections_than_the_own_database_has() -> None:
+    (problem,) = problems_of({"WEB_PROCESSES": "16"})
+    assert problem.startswith("DATABASE_POOL_MAX: 16 processes with 8 connections each are more than the 50 ")
+    assert load({"WEB_PROCESSES": "16", "DATABASE_POOL_MAX": "3"}).web_processes == 16
+    assert load({"WEB_PROCESSES": "16", "DATABASE_URL": "postgresql://db/gati"}).web_processes == 16
+
+
+def test_the_own_database_takes_the_connections_of_all_processes_and_of_a_command() -> None:
+    assert int(SETTINGS["max_connections"]) >= EMBEDDED_CONNECTIONS + 8
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.0.2.1", "registry.example.org"])

@@ -60,13 +60,14 @@ def options(settings: Settings) -> ServerOptions:
         tls_key=settings.tls_key,
         header_timeout=settings.header_timeout.total_seconds(),
         shutdown_timeout=settings.shutdown_timeout.total_seconds(),
+        max_connections=settings.max_connections,
     )
 
 
 async def _serve(settings: Settings) -> int:
     stop, loop = asyncio.Event(), asyncio.get_running_loop()
-    # Held for the whole life: uvicorn repeats the signals it took once it has finished, and they must not end us before
-    # the database is stopped.
+    # Held for the whole life: the web server raises the signals it took again once it has finished, and they must not
+    # end this process before the database is stopped.
     for number in _SIGNALS:
         loop.add_signal_handler(number, stop.set)
     check_tls(settings)
@@ -81,16 +82,22 @@ async def _serve(settings: Settings) -> int:
 
 
 async def _answer(settings: Settings, listener: socket.socket, stop: asyncio.Event) -> int:
-    if settings.web_processes == 1:
-        _listen_for_metrics(settings)
-        await serve_one(create_app(settings), options(settings), listener, stop)
-        return 0 if stop.is_set() else 1
+    if stop.is_set():
+        return 0
+    if settings.web_processes > 1:
+        await _answer_with_several(settings, listener)
+        return 0
+    _listen_for_metrics(settings)
+    await serve_one(create_app(settings), options(settings), listener, stop=stop)
+    return 0 if stop.is_set() else 1
+
+
+async def _answer_with_several(settings: Settings, listener: socket.socket) -> None:
     arguments = ["-m", "registry", "web-process", str(os.getpid())]
     with tempfile.TemporaryDirectory(prefix="gati-metrics-") as counters:
         os.environ[metrics.DIRECTORY_VARIABLE] = counters
         _listen_for_metrics(settings)
         await serve_many(arguments, settings.web_processes, listener, settings.shutdown_timeout.total_seconds())
-    return 0
 
 
 def _listen_for_metrics(settings: Settings) -> None:

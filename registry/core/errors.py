@@ -90,9 +90,9 @@ class BlobUploadInvalid(BadRequest):
 
 
 class PageInvalid(BadRequest):
-    """`n` is not a count; the specification has no code of its own for this."""
+    """`n` is not a count."""
 
-    code = "UNSUPPORTED"
+    code = "PAGINATION_NUMBER_INVALID"
 
 
 class Unauthorized(RegistryError):

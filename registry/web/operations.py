@@ -2,42 +2,68 @@
 
 import ipaddress
 from collections.abc import Awaitable, Callable
+from typing import Final
 
-from prometheus_client import CONTENT_TYPE_LATEST
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from registry.core.errors import Denied, RegistryError, Unavailable
+from registry.infra.http.origin import BrowserGuard
+from registry.infra.http.serving import STOPPING
 from registry.infra.telemetry import metrics
+
+_PROXIED: Final = ("forwarded", "x-forwarded-for", "x-forwarded-host", "x-forwarded-proto", "x-real-ip", "via")
+_FRESH: Final = {"Cache-Control": "no-store"}
 
 
 def routes(check: Callable[[], Awaitable[None]]) -> list[Route]:
-    """The rows; `check` raises what keeps this process from serving."""
+    """The rows.
 
-    async def health(_: Request) -> Response:
-        return JSONResponse({"status": "ok"})
+    `check` raises the `RegistryError` that keeps this process from serving: the database does not answer or lacks
+    migrations, the storage cannot be written or has only its reserve left. A process that stops is not ready either.
+    """
 
-    async def ready(_: Request) -> Response:
+    async def ready(request: Request) -> Response:
+        if request.scope.get("state", {}).get(STOPPING):
+            raise Unavailable("Not ready: the registry is stopping.", headers=_FRESH)
         try:
             await check()
         except RegistryError as error:
-            raise Unavailable(f"Not ready: {error.message}") from error
-        return JSONResponse({"status": "ready"})
+            raise Unavailable(f"Not ready: {error.message}", headers=_FRESH) from error
+        return JSONResponse({"status": "ready"}, headers=_FRESH)
 
-    return [Route("/health", health), Route("/ready", ready), Route("/metrics", _metrics)]
+    return [Route("/health", _health), Route("/ready", ready), Route("/metrics", _Metrics().answer)]
 
 
-async def _metrics(request: Request) -> Response:
-    peer = request.client.host if request.client else ""
-    proxied = "forwarded" in request.headers or "x-forwarded-for" in request.headers
-    if proxied or not _is_loopback(peer):
-        raise Denied("Metrics are for callers on this machine.")
-    return Response(metrics.exposition(), headers={"Content-Type": CONTENT_TYPE_LATEST})
+async def _health(_: Request) -> Response:
+    """The process lives: nothing else is asked."""
+    return JSONResponse({"status": "ok"}, headers=_FRESH)
+
+
+class _Metrics:
+    """/metrics on the port of the registry: for this machine alone, not for its proxy, not for its browsers."""
+
+    def __init__(self) -> None:
+        self._guard = BrowserGuard(None, (), ())
+
+    async def answer(self, request: Request) -> Response:
+        """The counts of all processes in Prometheus' text format.
+
+        Raises:
+            Denied: the caller is elsewhere.
+        """
+        peer = request.client.host if request.client else ""
+        if not _is_loopback(peer) or any(name in request.headers for name in _PROXIED):
+            raise Denied("Metrics are for callers on this machine; METRICS_PORT opens a port for others.")
+        self._guard.check(request.headers)
+        return Response(metrics.exposition(), headers={"Content-Type": metrics.CONTENT_TYPE} | _FRESH)
 
 
 def _is_loopback(host: str) -> bool:
     try:
-        return ipaddress.ip_address(host).is_loopback
+        address = ipaddress.ip_address(host)
     except ValueError:
         return False
+    mapped = getattr(address, "ipv4_mapped", None)
+    return bool((mapped or address).is_loopback)

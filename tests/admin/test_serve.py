@@ -13,6 +13,8 @@ import asyncpg
 import httpx
 import pytest
 
+from registry.admin.healthy import is_healthy
+from registry.config import load
 from tests.admin.conftest import Serve, command
 
 
@@ -181,10 +183,14 @@ def certificate(tmp_path: Path) -> tuple[str, str]:
     return chain, key
 
 
-def test_a_certificate_turns_on_https(serve: Serve, certificate: tuple[str, str]) -> None:
+def test_a_certificate_turns_on_https(serve: Serve, certificate: tuple[str, str], tmp_path: Path) -> None:
     served = serve(TLS_CERTIFICATE=certificate[0], TLS_KEY=certificate[1])
     assert served.url.startswith("https://")
     assert "--plain-http" not in served.banner
+    where = {"PORT": served.url.rpartition(":")[2], "TLS_CERTIFICATE": certificate[0], "TLS_KEY": certificate[1]}
+    assert is_healthy(load(where))
+    doctor = command(["doctor"], where | {"GATI_DATA_DIR": str(tmp_path / "data")})
+    assert "TLS: the certificate is good until" in doctor.out
     with httpx.Client(verify=ssl.create_default_context(cafile=certificate[0])) as client:
         assert client.get(f"{served.url}/v2/").status_code == 200
 

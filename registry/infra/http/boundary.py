@@ -1,92 +1,106 @@
 """Around the whole application: request ids, one log line and one measure a request, errors to responses."""
 
-import re
-import secrets
+import asyncio
 import time
-from collections.abc import MutableMapping
-from typing import Any, Final
+from typing import Final
 
 import structlog
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from registry.core.errors import Internal, RegistryError
+from registry.core.errors import BadRequest, Internal, RegistryError, Unavailable
+from registry.infra.http import request_id
 from registry.infra.http.body import ClientDisconnected
 from registry.infra.http.problems import response_for
-from registry.infra.telemetry import metrics
+from registry.infra.telemetry import logs, metrics
+from registry.infra.telemetry.access import Access
 
-_ID: Final = re.compile(rb"[A-Za-z0-9._-]{1,64}")
-_METHODS: Final = frozenset({"GET", "HEAD", "PUT", "POST", "PATCH", "DELETE", "OPTIONS"})
 _CLIENT_GONE: Final = 499
-_log = structlog.get_logger("registry.access")
+_log = structlog.get_logger("registry.http")
 
 
 class Boundary:
-    """An ASGI application around another; lifespan messages pass through."""
+    """An ASGI application around another; lifespan messages pass through.
+
+    What the application raises before it answers becomes the answer; what it raises later ends the connection, so that
+    a cut answer is seen as one.
+    """
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
+        self._new_id = request_id.maker()
+        self._access = logs.access_log()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request, whatever the application does."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        began, request_id, sent = time.perf_counter(), _request_id(scope), _Sent()
-
-        async def mark(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                sent.status = message["status"]
-                message.setdefault("headers", []).append((b"x-request-id", request_id.encode()))
-            await send(message)
-
+        began, name, hosts = time.perf_counter(), None, 0
+        for key, value in scope["headers"]:
+            if key == b"host":
+                hosts += 1
+            elif key == b"x-request-id":
+                name = request_id.accepted(value)
+        answer = _Answer(name or self._new_id(), send)
+        logs.REQUEST_ID.set(answer.request_id)
         try:
-            await self._answer(scope, receive, mark, request_id, sent)
+            app = self._app if hosts == 1 or scope["http_version"] == "1.0" else _without_host
+            await app(scope, receive, answer.send)
+        except BaseException as error:  # noqa: BLE001 - `fail` raises again what is no error of the application
+            await answer.fail(error, scope, receive)
         finally:
-            _account(scope, sent.status, time.perf_counter() - began, request_id)
+            self._account(scope, answer, time.perf_counter() - began)
 
-    async def _answer(self, scope: Scope, receive: Receive, send: Send, request_id: str, sent: "_Sent") -> None:
-        try:
-            await self._app(scope, receive, send)
-        except ClientDisconnected:
-            sent.status = _CLIENT_GONE
-        except RegistryError as error:
-            if sent.status:
-                raise
-            await response_for(error, scope["path"], request_id)(scope, receive, send)
-        except Exception:
-            _log.exception("failed", request_id=request_id, method=scope["method"], path=scope["path"][:500])
-            if sent.status:
-                raise
-            message = f"The registry failed; its log has the cause under {request_id}."
-            await response_for(Internal(message), scope["path"], request_id)(scope, receive, send)
+    def _account(self, scope: Scope, answer: "_Answer", seconds: float) -> None:
+        metrics.count(scope.get("route_name", "other"), scope["method"], answer.status, seconds)
+        if self._access is not None:
+            path, method = scope["path"], scope["method"]
+            self._access.write(Access(time.time(), answer.request_id, method, path, answer.status, seconds))
 
 
-class _Sent:
-    """The status that has been sent; 0 before."""
+class _Answer:
+    """One answer: the id that it carries, the status that was sent, 0 before."""
 
-    __slots__ = ("status",)
+    __slots__ = ("_send", "request_id", "status")
 
-    def __init__(self) -> None:
+    def __init__(self, name: str, send: Send) -> None:
+        self.request_id = name
         self.status = 0
+        self._send = send
+
+    async def send(self, message: Message) -> None:
+        """Pass a message on; its first carries the request id."""
+        if message["type"] == "http.response.start":
+            headers = [*message.get("headers", ()), (b"x-request-id", self.request_id.encode())]
+            await self._send({**message, "headers": headers})
+            self.status = message["status"]
+        else:
+            await self._send(message)
+
+    async def fail(self, error: BaseException, scope: Scope, receive: Receive) -> None:
+        """Answer with what `error` means; raise it again where an answer has begun or nobody can be told."""
+        if isinstance(error, ClientDisconnected):
+            self.status = _CLIENT_GONE
+        elif self.status or not isinstance(error, Exception | asyncio.CancelledError):
+            raise error
+        else:
+            response = response_for(self._meaning(error, scope), scope["path"], self.request_id, _accept(scope))
+            await response(scope, receive, self.send)
+            if isinstance(error, asyncio.CancelledError):
+                raise error
+
+    def _meaning(self, error: BaseException, scope: Scope) -> RegistryError:
+        if isinstance(error, RegistryError):
+            return error
+        if isinstance(error, asyncio.CancelledError):
+            return Unavailable("The registry is stopping.", headers={"Connection": "close", "Retry-After": "5"})
+        _log.error("failed", method=scope["method"][:50], path=scope["path"][:500], exc_info=error)
+        return Internal(f"The registry failed; its log has the cause under {self.request_id}.")
 
 
-def _request_id(scope: MutableMapping[str, Any]) -> str:
-    for name, value in scope["headers"]:
-        if name == b"x-request-id" and _ID.fullmatch(value):
-            return str(value.decode())
-    return f"req_{secrets.token_hex(8)}"
+async def _without_host(_: Scope, __: Receive, ___: Send) -> None:
+    raise BadRequest("A request has one Host field (RFC 9112, section 3.2).")
 
 
-def _account(scope: Scope, status: int, seconds: float, request_id: str) -> None:
-    method = scope["method"] if scope["method"] in _METHODS else "other"
-    route = scope.get("route_name", "other")
-    metrics.REQUESTS.labels(route, method, str(status)).inc()
-    metrics.REQUEST_SECONDS.labels(route, method).observe(seconds)
-    _log.info(
-        "request",
-        request_id=request_id,
-        method=method,
-        path=scope["path"][:500],
-        status=status,
-        ms=round(seconds * 1000, 2),
-    )
+def _accept(scope: Scope) -> str:
+    return ",".join(value.decode("latin-1") for name, value in scope["headers"] if name == b"accept")

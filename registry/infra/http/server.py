@@ -1,23 +1,30 @@
-"""uvicorn as this registry runs it: one process, or several on one socket."""
+"""uvicorn as this registry runs it: one process here, or several on one socket (`processes`)."""
 
 import asyncio
 import contextlib
 import resource
-import signal
 import socket
-import sys
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Final
 
-import uvicorn
 from starlette.types import ASGIApp
 
-from registry.infra.http.protocol import RegistryProtocol
+from registry.infra.http.connections import Connections
+from registry.infra.http.limits import Limits
+from registry.infra.http.processes import serve_many
+from registry.infra.http.serving import Server, tls_context
+
+__all__ = ["ServerOptions", "bind", "raise_file_limit", "serve_many", "serve_one"]
+
+_BACKLOG: Final = 2048
+_RESERVED_FILES: Final = 64
 
 
 @dataclass(frozen=True, slots=True)
 class ServerOptions:
-    """Where and how to listen; times in seconds."""
+    """Where and how to listen; times in seconds. `limits` but for `header_timeout`, which stands here."""
 
     host: str
     port: int
@@ -25,6 +32,8 @@ class ServerOptions:
     tls_key: Path | None
     header_timeout: float
     shutdown_timeout: float
+    max_connections: int = 1000
+    limits: Limits = field(default_factory=Limits)
 
 
 def bind(options: ServerOptions) -> socket.socket:
@@ -38,7 +47,7 @@ def bind(options: ServerOptions) -> socket.socket:
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind(address)
-        listener.listen(2048)
+        listener.listen(_BACKLOG)
     except OSError:
         listener.close()
         raise
@@ -47,7 +56,7 @@ def bind(options: ServerOptions) -> socket.socket:
 
 
 def raise_file_limit() -> int:
-    """Take as many descriptors as this process may; a quarter of them is left for files."""
+    """Take as many descriptors as this process may, and say how many."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft < hard:
         with contextlib.suppress(OSError, ValueError):
@@ -56,64 +65,33 @@ def raise_file_limit() -> int:
 
 
 async def serve_one(
-    app: ASGIApp, options: ServerOptions, listener: socket.socket, stop: asyncio.Event | None = None
+    app: ASGIApp,
+    options: ServerOptions,
+    listener: socket.socket,
+    started: Callable[[], None] | None = None,
+    stop: asyncio.Event | None = None,
 ) -> None:
-    """Serve until SIGTERM, SIGINT or `stop`, then finish what is in flight."""
-    limit = raise_file_limit()
-    protocol = type("Protocol", (RegistryProtocol,), {"header_timeout": options.header_timeout})
-    config = uvicorn.Config(
-        app,
-        http=protocol,
-        ws="none",
-        loop="none",
-        lifespan="on",
-        log_config=None,
-        access_log=False,
-        server_header=False,
-        proxy_headers=False,
-        limit_concurrency=max(16, limit * 3 // 4) if limit > 0 else None,
-        timeout_graceful_shutdown=int(options.shutdown_timeout),
-        ssl_certfile=options.tls_certificate,
-        ssl_keyfile=options.tls_key,
-    )
-    server = uvicorn.Server(config)
-    ending = asyncio.create_task(_end_when(stop, server)) if stop is not None else None
-    try:
-        await server.serve(sockets=[listener])
-    finally:
-        if ending is not None:
-            ending.cancel()
+    """Serve until SIGTERM, SIGINT or `stop`, then finish what is in flight; a second signal drops it.
+
+    `started` is called when connections are accepted. The signals are raised again at the end, for the caller.
+
+    Raises:
+        Unavailable: the application did not start.
+        OSError: the certificate or its key cannot be used.
+    """
+    tls = None
+    if options.tls_certificate is not None and options.tls_key is not None:
+        tls = tls_context(str(options.tls_certificate), str(options.tls_key))
+    limits = replace(options.limits, header_timeout=options.header_timeout)
+    server = Server(app, limits, Connections(_room(options)), options.shutdown_timeout, tls, started)
+    if stop is not None:
+        server.stop = stop
+    await server.serve(sockets=[listener])
 
 
-async def _end_when(stop: asyncio.Event, server: uvicorn.Server) -> None:
-    """End the server for a signal that came before it listened for signals itself."""
-    await stop.wait()
-    server.should_exit = True
-
-
-async def serve_many(command: list[str], count: int, listener: socket.socket, shutdown_timeout: float) -> None:
-    """Keep `count` processes of `command` + descriptor alive until SIGTERM or SIGINT, then stop them in order."""
-    stopping, loop = asyncio.Event(), asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stopping.set)
-    keepers = [asyncio.create_task(_keep(command, listener, stopping, shutdown_timeout)) for _ in range(count)]
-    await asyncio.gather(*keepers)
-
-
-async def _keep(command: list[str], listener: socket.socket, stopping: asyncio.Event, shutdown_timeout: float) -> None:
-    listener.set_inheritable(True)
-    while not stopping.is_set():
-        descriptor = listener.fileno()
-        child = await asyncio.create_subprocess_exec(
-            sys.executable, *command, str(descriptor), pass_fds=[descriptor], start_new_session=True
-        )
-        ended, stopped = asyncio.create_task(child.wait()), asyncio.create_task(stopping.wait())
-        await asyncio.wait({ended, stopped}, return_when=asyncio.FIRST_COMPLETED)
-        stopped.cancel()
-        if not ended.done():
-            child.terminate()
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(asyncio.shield(ended), shutdown_timeout + 5)
-            if not ended.done():
-                child.kill()
-        await ended
+def _room(options: ServerOptions) -> int:
+    """Connections for which there are descriptors: each request may need a file besides."""
+    files = raise_file_limit()
+    if files == resource.RLIM_INFINITY:
+        return options.max_connections
+    return min(options.max_connections, max(4, (files - _RESERVED_FILES) // 2))
