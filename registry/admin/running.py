@@ -165,4 +165,4 @@ async def shelf(found: Settings) -> AsyncIterator[Shelf]:
         try:
             yield opened
         finally:
-            await opened.db.close()
+            await opened.close()

@@ -50,7 +50,10 @@ async def record(shelf: Shelf, name: str, manifest: Manifest, tags: list[str]) -
     """
     rules = Rules(shelf.policy.sparse, shelf.policy.orphans)
     try:
-        return await shelf.db.retry(lambda connection: sql.push(connection, name, manifest, tags, rules))
+        async with shelf.changes.making(name, changing=True):
+            return await shelf.db.retry(
+                lambda connection: sql.push(connection, name, manifest, tags, rules), single=True
+            )
     except asyncpg.PostgresError as error:
         if error.sqlstate != "GT400":
             raise
@@ -88,7 +91,9 @@ async def delete(shelf: Shelf, name: str, digest: Digest) -> None:
         await sql.emit(connection, events.MANIFEST_DELETED, repo, json.dumps({"digest": str(digest)}))
         return True
 
-    if not await shelf.db.retry(remove):
+    async with shelf.changes.of(name):
+        removed = await shelf.db.retry(remove)
+    if not removed:
         raise await _unknown(shelf, name, digest)
 
 
@@ -107,7 +112,9 @@ async def delete_tag(shelf: Shelf, name: str, tag: str) -> None:
         await sql.emit(connection, events.TAG_DELETED, repo, json.dumps({"tag": tag, "from": digest}))
         return True
 
-    if not await shelf.db.retry(remove):
+    async with shelf.changes.of(name):
+        removed = await shelf.db.retry(remove)
+    if not removed:
         raise await _unknown(shelf, name, tag)
 
 

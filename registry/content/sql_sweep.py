@@ -7,17 +7,19 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class Review:
-    """One thing to look at."""
+    """One thing to look at; `name` of its repository, or empty."""
 
     kind: str
     repo: int
     key: str
+    name: str
 
 
 async def take_review(connection: Any) -> Review | None:
     """The next thing that is due, locked; a locked one is somebody else's."""
     row = await connection.fetchrow(
-        "SELECT kind, repo, key FROM review WHERE due <= clock_timestamp() ORDER BY due LIMIT 1 FOR UPDATE SKIP LOCKED"
+        "SELECT kind, repo, key, coalesce((SELECT name FROM repositories WHERE id = repo), '') AS name FROM review "
+        "WHERE due <= clock_timestamp() ORDER BY due LIMIT 1 FOR UPDATE SKIP LOCKED"
     )
     return Review(**dict(row)) if row else None
 

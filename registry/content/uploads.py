@@ -59,7 +59,7 @@ async def start(shelf: Shelf, name: str, owner: str, algorithm: str) -> Session:
     """
     shelf.store.check_room()
     session = Session(name, str(uuid.uuid4()), owner)
-    async with shelf.db.transaction() as connection:
+    async with shelf.changes.making(name, changing=False), shelf.db.transaction() as connection:
         repo = await sql_namespaces.ensure(connection, name)
         limit = shelf.policy.max_uploads
         if await sql.count_open(connection, repo, limit) >= limit:

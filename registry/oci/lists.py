@@ -4,13 +4,12 @@ import json
 import re
 from typing import Final
 
-from starlette.responses import Response
-
 from registry.content import manifests
 from registry.content.sql_manifests import REFERRERS_PAGE, Listed
 from registry.core.digest import parse_digest
 from registry.core.errors import PageInvalid
 from registry.core.media_types import OCI_INDEX
+from registry.infra.http.answers import Answer
 from registry.namespaces import catalog
 from registry.oci.door import Call, next_link, page, reply
 
@@ -19,30 +18,30 @@ _POSITION: Final = re.compile(r"(\d{1,18})-(sha(?:256|512):[0-9a-f]{64,128})")
 _JSON: Final = "application/json"
 
 
-async def version(_: Call) -> Response:
+async def version(_: Call) -> Answer:
     """GET /v2/ (end-1): this is an OCI registry, and the caller may use it."""
-    return reply(200, body=b"{}", media_type=_JSON)
+    return reply(200, body=b"{}", media_type=_JSON, is_lasting=True)
 
 
-async def tags(call: Call) -> Response:
+async def tags(call: Call) -> Answer:
     """GET tags/list (end-8a, end-8b)."""
     asked = page(call.request)
     found, more = await manifests.list_tags(call.shelf, call.name, asked.last, asked.limit)
     headers = {}
     if more and found:
         headers = next_link(f"/v2/{call.name}/tags/list", {"n": str(asked.limit), "last": found[-1]})
-    return reply(200, headers, json.dumps({"name": call.name, "tags": found}).encode(), _JSON)
+    return reply(200, headers, json.dumps({"name": call.name, "tags": found}).encode(), _JSON, is_lasting=True)
 
 
-async def repositories(call: Call) -> Response:
+async def repositories(call: Call) -> Answer:
     """GET _catalog: names of repositories."""
     asked = page(call.request)
     found, more = await catalog.list_names(call.shelf.db, asked.last, asked.limit)
     headers = next_link("/v2/_catalog", {"n": str(asked.limit), "last": found[-1]}) if more and found else {}
-    return reply(200, headers, json.dumps({"repositories": found}).encode(), _JSON)
+    return reply(200, headers, json.dumps({"repositories": found}).encode(), _JSON, is_lasting=True)
 
 
-async def referrers(call: Call) -> Response:
+async def referrers(call: Call) -> Answer:
     """GET referrers (end-12a, end-12b): an image index of what names this subject, newest first."""
     subject = parse_digest(call.reference)
     kind = call.request.query_params.get("artifactType", "").replace("\0", "\ufffd") or None
@@ -55,7 +54,7 @@ async def referrers(call: Call) -> Response:
         headers |= next_link(f"/v2/{call.name}/referrers/{subject}", query)
     body = ",".join(item.descriptor for item in shown)
     index = f'{{"schemaVersion":2,"mediaType":"{OCI_INDEX}","manifests":[{body}]}}'
-    return reply(200, headers, index.encode(), OCI_INDEX)
+    return reply(200, headers, index.encode(), OCI_INDEX, is_lasting=True)
 
 
 def _limit(call: Call) -> int:

@@ -4,14 +4,13 @@ import re
 from collections.abc import AsyncIterator
 from typing import Final
 
-from starlette.responses import Response
-
 from registry.content import blobs, uploads
 from registry.content.uploads import Chunk, Session
 from registry.core.digest import Digest, parse_algorithm, parse_digest
 from registry.core.errors import BadRequest, DigestInvalid, NameInvalid, TooLarge, UploadRangeInvalid
 from registry.core.names import check_name
 from registry.core.ranges import chunk_range
+from registry.infra.http.answers import Answer
 from registry.infra.http.body import chunks
 from registry.infra.telemetry import metrics
 from registry.oci.door import Call, reply
@@ -20,7 +19,7 @@ CHUNK_MINIMUM: Final = 64 * 1024
 _LENGTH: Final = re.compile(r"\d{1,19}", re.ASCII)
 
 
-async def start(call: Call) -> Response:
+async def start(call: Call) -> Answer:
     """POST: a session (end-4a, end-4c), a whole blob (end-4b), or a mount (end-11)."""
     query = call.request.query_params
     algorithm = parse_algorithm(query["digest-algorithm"]) if "digest-algorithm" in query else "sha256"
@@ -66,20 +65,20 @@ _EMPTY: Final = {
 }
 
 
-async def _opened(call: Call, algorithm: str) -> Response:
+async def _opened(call: Call, algorithm: str) -> Answer:
     session = await uploads.start(call.shelf, call.name, call.actor.principal, algorithm)
     fields = _progress(session, 0) | {"OCI-Chunk-Min-Length": str(CHUNK_MINIMUM)}
     return reply(202, fields)
 
 
-async def show(call: Call) -> Response:
+async def show(call: Call) -> Answer:
     """GET (end-13): how far the session is."""
     session = _session(call)
     upload = await uploads.status(call.shelf, session)
     return reply(204, _progress(session, upload.received))
 
 
-async def append(call: Call) -> Response:
+async def append(call: Call) -> Answer:
     """PATCH (end-5): the next chunk, or a stream to the end."""
     session = _session(call)
     length = _content_length(call)
@@ -92,7 +91,7 @@ async def append(call: Call) -> Response:
     return reply(202, _progress(session, offset))
 
 
-async def finish(call: Call) -> Response:
+async def finish(call: Call) -> Answer:
     """PUT (end-6): the last chunk, if any, and the digest of the whole."""
     session = _session(call)
     text = call.request.query_params.get("digest")
@@ -108,7 +107,7 @@ async def finish(call: Call) -> Response:
     return _created(call.name, digest)
 
 
-async def cancel(call: Call) -> Response:
+async def cancel(call: Call) -> Answer:
     """DELETE (end-14): the session and its bytes are gone."""
     await uploads.cancel(call.shelf, _session(call))
     return reply(204)
@@ -131,7 +130,7 @@ def _progress(session: Session, offset: int) -> dict[str, str]:
     }
 
 
-def _created(name: str, digest: Digest) -> Response:
+def _created(name: str, digest: Digest) -> Answer:
     return reply(201, {"Location": f"/v2/{name}/blobs/{digest}", "Docker-Content-Digest": str(digest)})
 
 

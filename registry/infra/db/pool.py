@@ -47,10 +47,15 @@ def connect_arguments(database_url: str) -> dict[str, Any]:
 
 
 class Database:
-    """A pool of connections. Every use may raise `Unavailable`, never a driver's error for a lost server."""
+    """A pool of connections. Every use may raise `Unavailable`, never a driver's error for a lost server.
+
+    Attributes:
+        lost: process ids of server processes whose connection broke during a statement: they may still commit it.
+    """
 
     def __init__(self, pool: Any) -> None:
         self._pool = pool
+        self.lost: set[int] = set()
 
     @asynccontextmanager
     async def connection(self) -> AsyncIterator[Any]:
@@ -59,7 +64,8 @@ class Database:
             async with self._pool.acquire(timeout=_ACQUIRE_SECONDS) as connection:
                 try:
                     yield connection
-                except _GONE:
+                except (*_GONE, asyncio.CancelledError):
+                    self.lost.add(connection.get_server_pid())
                     connection.terminate()
                     raise
         except _GONE as error:
@@ -71,16 +77,32 @@ class Database:
         async with self.connection() as connection, connection.transaction():
             yield connection
 
-    async def retry(self, action: Callable[[Any], Awaitable[T]]) -> T:
-        """`action(connection)` in a transaction, again when PostgreSQL broke a deadlock."""
+    async def retry(self, action: Callable[[Any], Awaitable[T]], *, single: bool = False) -> T:
+        """`action(connection)` in a transaction, again when PostgreSQL broke a deadlock.
+
+        `single`: it is one statement, which is its own transaction.
+        """
         for attempt in range(_ATTEMPTS):
             try:
-                async with self.transaction() as connection:
+                async with self.connection() if single else self.transaction() as connection:
                     return await action(connection)
             except _RETRY as error:
                 if attempt == _ATTEMPTS - 1:
                     raise Unavailable("Too many changes of the same content at once; try again.") from error
         raise AssertionError
+
+    async def find_lost(self) -> None:
+        """Look which of the `lost` are still there, and forget the others."""
+        asked = list(self.lost)
+        async with self.connection() as connection:
+            rows = await connection.fetch("SELECT pid FROM pg_stat_activity WHERE pid = ANY ($1::int[])", asked)
+        self.lost.difference_update(set(asked).difference(row["pid"] for row in rows))
+
+    async def has_connections(self, token: str) -> bool:
+        """Whether the server still holds connections of the process that `open_database` gave this token."""
+        async with self.connection() as connection:
+            statement = "SELECT EXISTS (SELECT FROM pg_stat_activity WHERE application_name = $1)"
+            return bool(await connection.fetchval(statement, _application(token)))
 
     async def close(self) -> None:
         """Close every connection, in-flight statements first."""
@@ -94,8 +116,12 @@ class Database:
         return self._pool.get_size() - self._pool.get_idle_size(), self._pool.get_size()
 
 
-async def open_database(arguments: dict[str, Any], minimum: int, maximum: int) -> Database:
-    """A pool over `arguments` (keywords of `asyncpg.connect`).
+def _application(token: str) -> str:
+    return f"gati-registry {token}".rstrip()
+
+
+async def open_database(arguments: dict[str, Any], minimum: int, maximum: int, token: str = "") -> Database:
+    """A pool over `arguments` (keywords of `asyncpg.connect`); `token` names this process to others.
 
     Raises:
         Unavailable: the server does not answer or refuses the credential.
@@ -108,7 +134,7 @@ async def open_database(arguments: dict[str, Any], minimum: int, maximum: int) -
             timeout=_CONNECT_SECONDS,
             command_timeout=_COMMAND_SECONDS,
             connection_class=_Connection,
-            server_settings={"application_name": "gati-registry", "timezone": "UTC"},
+            server_settings={"application_name": _application(token), "timezone": "UTC"},
         )
     except (*_GONE, OSError, asyncpg.PostgresError) as error:
         raise Unavailable(f"The database cannot be reached: {type(error).__name__}.") from error
