@@ -17,7 +17,7 @@ from registry.core.names import check_tag
 from registry.infra.http.problems import API_VERSION
 
 PAGE: Final = 10_000
-_COUNT: Final = re.compile(r"\d{1,30}", re.ASCII)
+_COUNT: Final = re.compile(r"\d{1,4000}", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
