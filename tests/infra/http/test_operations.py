@@ -1,5 +1,6 @@
 """What /health, /ready and /metrics answer, and to whom."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
 
 import httpx
@@ -19,10 +20,12 @@ async def fine() -> None:
 def client(
     check: Callable[[], Awaitable[None]] = fine, peer: str = "127.0.0.1", *, stopping: bool = False
 ) -> httpx.AsyncClient:
-    site = Router(operations.routes(check))
+    site, stop = Router(operations.routes(check)), asyncio.Event()
+    if stopping:
+        stop.set()
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
-        await site({**scope, "state": {"stopping": stopping}}, receive, send)
+        await site({**scope, "state": {"stopping": stop}}, receive, send)
 
     transport = httpx.ASGITransport(Boundary(app), raise_app_exceptions=False, client=(peer, 1))
     return httpx.AsyncClient(transport=transport, base_url="http://localhost")
