@@ -13,6 +13,7 @@ from registry.core.errors import BadRequest, HeadersTooLarge, RegistryError, Req
 from registry.infra.http.connections import Connections
 from registry.infra.http.exchange import Exchange
 from registry.infra.http.limits import Limits
+from registry.infra.http.parsing import RequestParser
 from registry.infra.http.problems import wire_answer
 from registry.infra.http.transport import Outlet
 from registry.infra.telemetry import metrics
@@ -47,6 +48,7 @@ class RegistryProtocol(HttpToolsProtocol):
         connections: Connections | None = None,
     ) -> None:
         super().__init__(config, server_state, app_state, _loop)
+        self.parser = RequestParser(self)
         self._limits = limits or Limits()
         self._house = connections
         self._outlet: Outlet
