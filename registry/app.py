@@ -6,17 +6,14 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
-from starlette.applications import Starlette
-from starlette.exceptions import HTTPException
-from starlette.requests import Request
-from starlette.responses import Response
+from starlette.routing import Router
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from registry import worker
 from registry.config import Settings
 from registry.content.changes import Changes
 from registry.content.shelf import Policy, Shelf
-from registry.core.errors import RouteUnknown, Unauthorized, Unavailable, Unsupported
+from registry.core.errors import RouteUnknown, Unauthorized, Unavailable
 from registry.guard import Guard
 from registry.infra.db import embedded
 from registry.infra.db.pool import Database, connect_arguments, open_database
@@ -97,10 +94,8 @@ class Application:
             is_open=settings.is_open,
         )
         self.oci = OciDoor(self.shelf, self._guard, settings.body_timeout.total_seconds())
-        self._site = Starlette(
-            routes=operations.routes(self.check),
-            lifespan=lambda _: self.lifespan(),
-            exception_handlers={HTTPException: _refuse, Unavailable: _raise},
+        self._site = Router(
+            operations.routes(self.check), default=_nothing, redirect_slashes=False, lifespan=lambda _: self.lifespan()
         )
 
     def shelf(self) -> Shelf:
@@ -156,12 +151,5 @@ class Application:
         return {LANE: self.oci.lane}
 
 
-async def _raise(_: Request, error: Exception) -> Response:
-    raise error
-
-
-async def _refuse(request: Request, error: Exception) -> Response:
-    assert isinstance(error, HTTPException)  # noqa: S101 - the class it is registered for
-    if error.status_code == 405:
-        raise Unsupported(f"{request.method} is not a method of {request.url.path}.", headers=dict(error.headers or {}))
+async def _nothing(_: Scope, __: Receive, ___: Send) -> None:
     raise RouteUnknown("There is nothing under this path.")

@@ -18,7 +18,7 @@ from registry.infra.http.answers import Answer, Headers
 PAGE: Final = 10_000
 _VERSION: Final[Headers] = [(b"docker-distribution-api-version", b"registry/2.0")]
 _BODILESS: Final = frozenset({204, 304})
-_COUNT: Final = re.compile(r"\d{1,30}", re.ASCII)
+_COUNT: Final = re.compile(r"\d{1,4000}", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)

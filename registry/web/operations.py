@@ -25,7 +25,8 @@ def routes(check: Callable[[], Awaitable[None]]) -> list[Route]:
     """
 
     async def ready(request: Request) -> Response:
-        if request.scope.get("state", {}).get(STOPPING):
+        stopping = request.scope.get("state", {}).get(STOPPING)
+        if stopping is not None and stopping.is_set():
             raise Unavailable("Not ready: the registry is stopping.", headers=_FRESH)
         try:
             await check()

@@ -18,6 +18,7 @@ from registry.infra.http.deadline import Deadline
 from registry.infra.http.exchange import Exchange
 from registry.infra.http.lane import Lane
 from registry.infra.http.limits import Limits
+from registry.infra.http.parsing import RequestParser
 from registry.infra.http.problems import wire_answer
 from registry.infra.http.sending import FileSender
 from registry.infra.http.transport import Outlet
@@ -55,6 +56,7 @@ class RegistryProtocol(HttpToolsProtocol):
         lane: Lane | None = None,
     ) -> None:
         super().__init__(config, server_state, app_state, _loop)
+        self.parser = RequestParser(self)
         self._limits = limits or Limits()
         self._house = connections
         self._lane = lane

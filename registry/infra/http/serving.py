@@ -27,7 +27,7 @@ class Server(uvicorn.Server):
     """uvicorn's server with its own way of accepting and of stopping.
 
     SIGTERM, SIGINT or `stop` ends it in order; a second signal drops what is in flight. While it ends,
-    `scope["state"]["stopping"]` is true.
+    the event `scope["state"]["stopping"]` is set.
     """
 
     def __init__(
@@ -67,6 +67,7 @@ class Server(uvicorn.Server):
         Raises:
             Unavailable: the application did not start.
         """
+        self.lifespan.state[STOPPING] = self.stop
         await self.lifespan.startup()
         if self.lifespan.should_exit:
             raise Unavailable("The registry did not start; the log says why.")
@@ -90,7 +91,6 @@ class Server(uvicorn.Server):
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Accept no more, finish what is in flight within the grace, end the application."""
-        self.lifespan.state[STOPPING] = True
         if self._acceptor is not None:
             self._acceptor.close()
         for listener in sockets or []:

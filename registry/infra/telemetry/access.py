@@ -69,11 +69,15 @@ def as_json(access: Access) -> str:
 
 def as_text(access: Access) -> str:
     """A line for people."""
-    path = access.path[:_PATH].encode("unicode_escape").decode()
     return (
-        f"{_time(access)} [info     ] {access.method[:_PATH]} {path} {access.status} "
+        f"{_time(access)} [info     ] {_plain(access.method)} {_plain(access.path)} {access.status} "
         f"{access.seconds * 1000:.2f} ms x{access.times} {access.request_id}\n"
     )
+
+
+def _plain(text: str) -> str:
+    """Without a character that begins a line or moves a cursor."""
+    return text[:_PATH].encode("unicode_escape").decode()
 
 
 def _time(access: Access) -> str:

@@ -13,7 +13,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from registry.core.errors import NotFound, RegistryError, RequestTimeout, TooLarge
 from registry.infra.http.body import ClientDisconnected, chunks, read_all
 from registry.infra.http.boundary import Boundary
-from registry.infra.http.problems import response_for, wire_answer
+from registry.infra.http.problems import wire_answer
 from registry.infra.telemetry import logs
 from tests.infra.http.conftest import reply
 
@@ -220,5 +220,6 @@ def test_an_answer_outside_of_any_request_is_complete() -> None:
     assert json.loads(body)["errors"][0]["code"] == "REQUEST_TIMEOUT"
 
 
-def test_the_contract_of_the_renderer_takes_keywords() -> None:
-    assert response_for(NotFound("No."), path="/token", request_id="x").headers["content-length"] == "63"
+async def test_an_error_under_token_is_the_oci_envelope() -> None:
+    _, _, body = await ask(raising(NotFound("No.")), request("/token", accept="text/html"))
+    assert json.loads(body) == {"errors": [{"code": "NOT_FOUND", "message": "No.", "detail": None}]}

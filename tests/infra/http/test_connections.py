@@ -83,7 +83,7 @@ async def test_a_request_whose_headers_had_begun_hears_that_the_process_stops(se
     seen: list[bool] = []
 
     async def app(scope: Scope, _: Receive, send: Send) -> None:
-        seen.append(bool(scope["state"].get(STOPPING)))
+        seen.append(scope["state"][STOPPING].is_set())
         await reply(send)
 
     running = await serve(app)
@@ -224,7 +224,6 @@ def test_at_the_descriptor_limit_it_serves_some_and_the_others_afterwards(spawn:
             connection.sendall(b"x")
             assert connection.recv(4096).startswith(b"HTTP/1.1 200 ")
     assert served.get().status_code == 200
-    assert served.end() == 0
 
 
 def test_a_signal_ends_it_after_what_is_in_flight_and_a_second_at_once(spawn: Callable[[str], Process]) -> None:

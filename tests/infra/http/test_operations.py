@@ -1,14 +1,14 @@
 """What /health, /ready and /metrics answer, and to whom."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
-from typing import Any
 
 import httpx
 import pytest
-from starlette.applications import Starlette
+from starlette.routing import Router
 from starlette.types import Receive, Scope, Send
 
-from registry.core.errors import StorageFull, Unavailable
+from registry.core.errors import StorageFull
 from registry.infra.http.boundary import Boundary
 from registry.web import operations
 
@@ -17,17 +17,15 @@ async def fine() -> None:
     return None
 
 
-async def raise_through(_: Any, error: Exception) -> Any:
-    raise error
-
-
 def client(
     check: Callable[[], Awaitable[None]] = fine, peer: str = "127.0.0.1", *, stopping: bool = False
 ) -> httpx.AsyncClient:
-    site = Starlette(routes=operations.routes(check), exception_handlers={Unavailable: raise_through})
+    site, stop = Router(operations.routes(check)), asyncio.Event()
+    if stopping:
+        stop.set()
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
-        await site({**scope, "state": {"stopping": stopping}}, receive, send)
+        await site({**scope, "state": {"stopping": stop}}, receive, send)
 
     transport = httpx.ASGITransport(Boundary(app), raise_app_exceptions=False, client=(peer, 1))
     return httpx.AsyncClient(transport=transport, base_url="http://localhost")
