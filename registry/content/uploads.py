@@ -3,7 +3,8 @@
 import asyncio
 import re
 import uuid
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from contextlib import aclosing
 from dataclasses import dataclass
 
 import asyncpg
@@ -41,13 +42,21 @@ class Session:
     owner: str
 
 
+# Gives every byte to the function, in order, in any thread; the counts come out on the way.
+Pour = Callable[[Callable[[memoryview], None]], AsyncGenerator[int, None]]
+
+
 @dataclass(frozen=True, slots=True)
 class Chunk:
-    """What a request brings: its pieces, and the range that it states, if any."""
+    """What a request brings: how its bytes come, and the range that it states, if any.
+
+    `pieces` are its bytes; or `direct`, asked when they are wanted, answers what gives them to a `put` (`Pour`).
+    """
 
     pieces: AsyncIterator[bytes]
     start: int | None = None
     length: int | None = None
+    direct: Callable[[], Pour | None] | None = None
 
 
 async def start(shelf: Shelf, name: str, owner: str, algorithm: str) -> Session:
@@ -170,14 +179,21 @@ async def _receive(shelf: Shelf, session: Session, file: UploadFile, chunk: Chun
 async def _take(shelf: Shelf, session: Session, file: UploadFile, chunk: Chunk) -> None:
     loop, limit = asyncio.get_running_loop(), shelf.policy.max_blob_size
     renew_at = loop.time() + _RENEW_SECONDS
-    async for piece in chunk.pieces:
+    pour = chunk.direct() if chunk.direct is not None else None
+    async with aclosing(pour(file.put) if pour is not None else _write(file, chunk.pieces)) as counts:
+        async for _ in counts:
+            if limit is not None and file.length > limit:
+                raise TooLarge(f"A blob has at most {limit} bytes here.")
+            if loop.time() > renew_at:
+                renew_at = loop.time() + _RENEW_SECONDS
+                async with shelf.db.connection() as connection:
+                    await sql.renew(connection, session.id, shelf.policy.upload_expiry)
+
+
+async def _write(file: UploadFile, pieces: AsyncIterator[bytes]) -> AsyncGenerator[int, None]:
+    async for piece in pieces:
         await file.write(piece)
-        if limit is not None and file.length > limit:
-            raise TooLarge(f"A blob has at most {limit} bytes here.")
-        if loop.time() > renew_at:
-            renew_at = loop.time() + _RENEW_SECONDS
-            async with shelf.db.connection() as connection:
-                await sql.renew(connection, session.id, shelf.policy.upload_expiry)
+        yield len(piece)
 
 
 async def _commit(shelf: Shelf, session: Session, file: UploadFile) -> None:

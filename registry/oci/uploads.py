@@ -1,17 +1,19 @@
 """Upload sessions on the wire: end-4, end-5, end-6, end-11, end-13 and end-14."""
 
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from contextlib import aclosing
 from typing import Final
 
 from registry.content import blobs, uploads
-from registry.content.uploads import Chunk, Session
+from registry.content.uploads import Chunk, Pour, Session
 from registry.core.digest import Digest, parse_algorithm, parse_digest
 from registry.core.errors import BadRequest, DigestInvalid, NameInvalid, TooLarge, UploadRangeInvalid
 from registry.core.names import check_name
 from registry.core.ranges import chunk_range
 from registry.infra.http.answers import Answer
 from registry.infra.http.body import chunks
+from registry.infra.http.direct import DIRECT
 from registry.infra.telemetry import metrics
 from registry.oci.door import Call, reply
 
@@ -38,7 +40,7 @@ async def start(call: Call) -> Answer:
     if limit is not None and (_content_length(call) or 0) > limit:
         raise TooLarge(f"A blob has at most {limit} bytes here.")
     session = await uploads.start(call.shelf, call.name, call.actor.principal, digest.algorithm)
-    await uploads.finish(call.shelf, session, digest, Chunk(_pieces(call)))
+    await uploads.finish(call.shelf, session, digest, _chunk(call))
     return _created(call.name, digest)
 
 
@@ -83,7 +85,7 @@ async def append(call: Call) -> Answer:
     session = _session(call)
     length = _content_length(call)
     stated = chunk_range(call.request.headers.get("content-range"), length)
-    chunk = Chunk(_pieces(call), stated.start, stated.length)
+    chunk = _chunk(call, stated.start, stated.length)
     try:
         offset = await uploads.append(call.shelf, session, chunk)
     except UploadRangeInvalid as error:
@@ -101,7 +103,7 @@ async def finish(call: Call) -> Answer:
     digest = parse_digest(text)
     length = stated.length if stated.start is not None else None
     try:
-        await uploads.finish(call.shelf, session, digest, Chunk(_pieces(call), stated.start, length))
+        await uploads.finish(call.shelf, session, digest, _chunk(call, stated.start, length))
     except UploadRangeInvalid as error:
         raise _placed(session, error) from error
     return _created(call.name, digest)
@@ -141,6 +143,26 @@ def _content_length(call: Call) -> int | None:
     if _LENGTH.fullmatch(text) is None:
         raise BadRequest("Content-Length is not a count of bytes.")
     return int(text)
+
+
+def _chunk(call: Call, start: int | None = None, length: int | None = None) -> Chunk:
+    return Chunk(_pieces(call), start, length, lambda: _direct(call))
+
+
+def _direct(call: Call) -> Pour | None:
+    """How the body comes straight from its socket; None where it cannot, or is small and here already."""
+    opened = call.request.scope.get("extensions", {}).get(DIRECT)
+    body = opened() if opened is not None else None
+    if body is None:
+        return None
+
+    async def pour(put: Callable[[memoryview], None]) -> AsyncGenerator[int, None]:
+        async with aclosing(body.pour(put, call.body_timeout)) as counts:
+            async for count in counts:
+                metrics.BLOB_BYTES.labels("in").inc(count)
+                yield count
+
+    return pour
 
 
 async def _pieces(call: Call) -> AsyncIterator[bytes]:

@@ -1,19 +1,28 @@
 """The sending side of one request, as the application gets it."""
 
 import os
-from collections.abc import Awaitable, Callable
-from typing import Any, Final
+from collections.abc import Awaitable
+from typing import Final, Protocol
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 
 from registry.infra.http.answers import ZERO_COPY
 from registry.infra.http.body import ClientDisconnected
+from registry.infra.http.direct import DIRECT, DirectBody
 
 _LENGTH: Final = b"content-length"
-_EXTENSIONS: Final[dict[str, dict[str, Any]]] = {ZERO_COPY: {}}
 _END: Final[Message] = {"type": "http.response.body", "body": b"", "more_body": False}
-SendFile = Callable[[int, int, int], Awaitable[None]]
+
+
+class Plain(Protocol):
+    """What a connection without TLS can do by its socket alone."""
+
+    async def send_file(self, descriptor: int, start: int, size: int) -> None:
+        """Send a stretch of a file after the head."""
+
+    def direct_body(self) -> DirectBody | None:
+        """The body of the running request, to be read past the event loop; None where that cannot be."""
 
 
 class Exchange:
@@ -23,18 +32,18 @@ class Exchange:
     that comes before the whole body says that the connection closes, unless the rest is at most `drain` bytes.
     """
 
-    __slots__ = ("_app", "_cycle", "_drain", "_send_file")
+    __slots__ = ("_app", "_cycle", "_drain", "_extensions", "_send_file")
 
-    def __init__(self, app: ASGIApp, cycle: RequestResponseCycle, drain: int, send_file: SendFile | None) -> None:
+    def __init__(self, app: ASGIApp, cycle: RequestResponseCycle, drain: int, plain: "Plain | None") -> None:
         self._app = app
         self._cycle = cycle
         self._drain = drain
-        self._send_file = send_file
+        self._send_file = plain.send_file if plain else None
+        self._extensions = {ZERO_COPY: {}, DIRECT: plain.direct_body} if plain else {}
 
     def __call__(self, scope: Scope, receive: Receive, _: Send) -> Awaitable[None]:
-        """Run the application; where files can be sent, with the zero copy extension of ASGI."""
-        if self._send_file is not None:
-            scope["extensions"] = _EXTENSIONS
+        """Run the application, with the zero copy extension of ASGI and direct bodies where there is no TLS."""
+        scope["extensions"] = self._extensions
         return self._app(scope, receive, self._send)
 
     async def _send(self, message: Message) -> None:
@@ -51,7 +60,13 @@ class Exchange:
 
     def _is_long(self) -> bool:
         """Whether the rest of the body may be more than is worth reading (RFC 9112, section 9.3)."""
-        if self._cycle.waiting_for_100_continue:
-            return True
-        lengths = [value for name, value in self._cycle.scope["headers"] if name == _LENGTH]
-        return not lengths or int(lengths[0]) > self._drain
+        length = content_length(self._cycle)
+        return self._cycle.waiting_for_100_continue or length is None or length > self._drain
+
+
+def content_length(cycle: RequestResponseCycle) -> int | None:
+    """What the request says of its body; None for a chunked one."""
+    for name, value in cycle.scope["headers"]:
+        if name == _LENGTH:
+            return int(value)
+    return None

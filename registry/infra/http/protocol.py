@@ -3,24 +3,20 @@
 import asyncio
 import math
 import secrets
-from collections.abc import Callable
 from typing import Any, Final, cast
 
 from uvicorn.config import Config
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
+from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 from uvicorn.server import ServerState
 
 from registry.core.errors import BadRequest, HeadersTooLarge, RegistryError, RequestTimeout
-from registry.infra.http.answers import Stretch
-from registry.infra.http.body import ClientDisconnected
 from registry.infra.http.connections import Connections
-from registry.infra.http.deadline import Deadline
 from registry.infra.http.exchange import Exchange
 from registry.infra.http.lane import Lane
 from registry.infra.http.limits import Limits
 from registry.infra.http.parsing import RequestParser
+from registry.infra.http.plain import PlainProtocol
 from registry.infra.http.problems import wire_answer
-from registry.infra.http.sending import FileSender
 from registry.infra.http.transport import Outlet
 from registry.infra.telemetry import metrics
 
@@ -36,7 +32,7 @@ _TRAILERS: Final = _Trailers()
 _FLUSH_PAUSE: Final = 0.001
 
 
-class RegistryProtocol(HttpToolsProtocol):
+class RegistryProtocol(PlainProtocol):
     """One connection.
 
     It waits in one of these ways, each with a deadline: for the first request or the rest of a header section, for the
@@ -55,17 +51,13 @@ class RegistryProtocol(HttpToolsProtocol):
         connections: Connections | None = None,
         lane: Lane | None = None,
     ) -> None:
-        super().__init__(config, server_state, app_state, _loop)
+        super().__init__(config, server_state, app_state, _loop, limits or Limits())
         self.parser = RequestParser(self)
-        self._limits = limits or Limits()
         self._house = connections
         self._lane = lane
         self._raw: bytes | None = None
-        self._sender: FileSender | None = None
-        self._outlet: Outlet
         self.was_connected = False
         self._is_new = True
-        self._running: RequestResponseCycle | None = None
         self._refusal: RegistryError | None = None
         self._in_headers = False
         self._whole = True
@@ -73,9 +65,6 @@ class RegistryProtocol(HttpToolsProtocol):
         self._last = False
         self._lingering = False
         self._chunk = self._fed = self._discarded = 0
-        self._unsent = 0
-        self._deadline = Deadline(self.loop, self._give_up)
-        self._wait = self._deadline.move
 
     @property
     def idle_until(self) -> float:
@@ -99,8 +88,7 @@ class RegistryProtocol(HttpToolsProtocol):
         """Nothing more to wait for."""
         self._deadline.cancel()
         self._lingering = True
-        if self._sender is not None:
-            self._sender.cancel(ClientDisconnected())
+        self._drop_socket()
         super().connection_lost(exc)
         if self._house is not None:
             self._house.leave()
@@ -217,20 +205,6 @@ class RegistryProtocol(HttpToolsProtocol):
         """Drop the connection at once."""
         self._outlet.raw.abort()
 
-    async def send_file(self, descriptor: int, start: int, size: int) -> None:
-        """Send a stretch of a file after what was written; the sender closes `descriptor`.
-
-        Raises:
-            ClientDisconnected: the client went away, or took nothing for the write time-out.
-        """
-        raw, pause = self._outlet.raw, 0.0
-        while raw.get_write_buffer_size() and not raw.is_closing():
-            await asyncio.sleep(pause)
-            pause = _FLUSH_PAUSE
-        sent: asyncio.Future[None] = self.loop.create_future()
-        self._send(b"", descriptor, Stretch(lambda: descriptor, start, size), lambda error: _settle(sent, error))
-        await sent
-
     def _is_at_rest(self) -> bool:
         """Whether a request that comes now is the only one, and its answer can go out at once."""
         return (
@@ -270,23 +244,11 @@ class RegistryProtocol(HttpToolsProtocol):
             self.flow.resume_reading()
             self._wait(self._limits.keep_alive)
 
-    def _send(self, head: bytes, descriptor: int, stretch: Stretch, ended: Callable[[Exception | None], None]) -> None:
-        def done(error: Exception | None) -> None:
-            self._sender = None
-            ended(error)
-
-        original = self._outlet.get_extra_info("socket")
-        self._sender = FileSender(self.loop, original, head, descriptor, stretch, done)
-        self._unsent = stretch.size
-        self._wait(self._limits.write_timeout)
-        self._sender.start()
-
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
         self._running = cycle
         if self._house is not None and self._house.full and not self.pipeline:
             cycle.keep_alive = False
-        is_tls = self.scheme == "https"
-        exchange: Any = Exchange(app, cycle, self._limits.drain_bytes, None if is_tls else self.send_file)
+        exchange: Any = Exchange(app, cycle, self._limits.drain_bytes, None if self.scheme == "https" else self)
         super()._start_asgi_task(cycle, exchange)
 
     def _unsupported_upgrade_warning(self) -> None:
@@ -404,12 +366,3 @@ class RegistryProtocol(HttpToolsProtocol):
             return
         self._unsent = left
         self._wait(self._limits.write_timeout)
-
-
-def _settle(waiting: asyncio.Future[None], error: Exception | None) -> None:
-    if waiting.done():
-        return
-    if error is None:
-        waiting.set_result(None)
-    else:
-        waiting.set_exception(ClientDisconnected(str(error)))

@@ -16,9 +16,11 @@ from typing import Final
 from registry.core.errors import StorageFull, Unavailable
 from registry.infra.storage.hashing import Hasher
 from registry.infra.storage.keys import BLOBS, UPLOADS, check_key, upload_key
+from registry.infra.storage.writeback import start_writeback
 
 PIECE: Final = 512 * 1024
 _INLINE: Final = 64 * 1024
+_LOOK: Final = 8 << 20
 _LOCK_SECONDS: Final = 10.0
 _LOCK_PAUSE: Final = 0.05
 _FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
@@ -41,6 +43,7 @@ class UploadFile:
         self._store = store
         self._descriptor = descriptor
         self._pending = bytearray()
+        self._begun = self._look_at = offset
         self.hasher = hasher
         self.offset = offset
 
@@ -64,22 +67,34 @@ class UploadFile:
         if not self._pending:
             return
         piece, self._pending = bytes(self._pending), bytearray()
-        self._store.check_room(len(piece))
+        if len(piece) <= _INLINE:
+            self.put(memoryview(piece))
+        else:
+            await asyncio.to_thread(self.put, memoryview(piece))
+
+    def put(self, piece: memoryview) -> None:
+        """Write and hash a piece, in any thread; nothing may be held back by `write`.
+
+        Raises:
+            StorageFull: the disk is full, or its reserve begins.
+        """
+        view, at = piece, self.offset
+        if at >= self._look_at:
+            self._look(at, len(piece))
         try:
-            if len(piece) <= _INLINE:
-                self._put(piece)
-            else:
-                await asyncio.to_thread(self._put, piece)
+            while view:
+                written = os.pwrite(self._descriptor, view, at)
+                view, at = view[written:], at + written
         except OSError as error:
             raise translate(error) from error
-        self.offset += len(piece)
-
-    def _put(self, piece: bytes) -> None:
-        view, at = memoryview(piece), self.offset
-        while view:
-            written = os.pwrite(self._descriptor, view, at)
-            view, at = view[written:], at + written
         self.hasher.update(piece)
+        self.offset = at
+
+    def _look(self, at: int, wanted: int) -> None:
+        """From time to time: is there room, and can the disk begin with what is there?"""
+        self._store.check_room(wanted)
+        start_writeback(self._descriptor, self._begun, at - self._begun)
+        self._begun, self._look_at = at, at + _LOOK
 
     async def sync(self) -> None:
         """Make all bytes durable."""
