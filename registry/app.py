@@ -109,7 +109,10 @@ class Application:
         shelf = self.shelf()
         async with shelf.db.connection() as connection:
             await connection.fetchval("SELECT 1 FROM instance")
-        shelf.store.check_room()
+        try:
+            shelf.store.check_room()
+        except OSError as error:
+            raise Unavailable(f"The storage does not answer: {error.strerror}.") from error
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One request, or the lifespan."""

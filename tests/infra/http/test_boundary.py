@@ -1,6 +1,7 @@
 """What the boundary makes of requests and errors, without a network."""
 
 import asyncio
+import contextlib
 import io
 import json
 from collections.abc import Iterator
@@ -193,17 +194,26 @@ async def test_a_body_over_its_limit_is_refused_before_it_is_read() -> None:
         await read_all(never, 3, 1, 4)
 
 
-async def test_a_body_that_stops_or_trickles_is_too_late() -> None:
+async def test_a_body_that_stops_is_too_late() -> None:
     with pytest.raises(RequestTimeout) as stopped:
         await read_all(receiving(b"a"), 3, 0.01)
     assert stopped.value.headers == {"Connection": "close"}
 
+
+def test_a_body_that_trickles_is_too_late(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A byte comes just in time, again and again, by a clock that moves with them."""
+    now = 0.0
+
     async def trickle() -> Message:
-        await asyncio.sleep(0.004)
+        nonlocal now
+        now += 0.9
+        await asyncio.sleep(0)
         return {"type": "http.request", "body": b"a", "more_body": True}
 
-    with pytest.raises(RequestTimeout, match="not whole"):
-        await read_all(trickle, 1 << 20, 0.01)
+    loop = asyncio.new_event_loop()
+    monkeypatch.setattr(loop, "time", lambda: now)
+    with contextlib.closing(loop), pytest.raises(RequestTimeout, match="not whole"):
+        loop.run_until_complete(read_all(trickle, 1 << 20, 1))
 
 
 async def test_a_client_that_leaves_its_body_is_no_error_of_ours() -> None:

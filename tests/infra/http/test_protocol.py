@@ -81,7 +81,7 @@ async def test_headers_that_do_not_come_are_408(serve: Serve, sent: bytes) -> No
 
 
 async def test_headers_that_stop_after_a_first_request_are_408(serve: Serve) -> None:
-    peer = await (await serve(ok, header_timeout=0.05)).connect()
+    peer = await (await serve(ok, header_timeout=0.5)).connect()
     await peer.send(GET, GET[:20])
     assert (await peer.answer()).status == 200
     assert (await peer.answer()).status == 408
