@@ -9,7 +9,7 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --requir
 UV := $(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links \
 	--custom-compile-command "make lock" --quiet
 
-.PHONY: help serve test check lint types clients crash lock clean
+.PHONY: help serve test check lint types clients crash schema lock clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -35,6 +35,9 @@ clients: $(VENV)/test.stamp ## build and install the real clients of the tests; 
 
 crash: $(VENV)/test.stamp ## kill and restart a loaded registry ROUNDS times (200)
 	CRASH_ROUNDS=$(ROUNDS) $(BIN)/python -m pytest -q -m crash --timeout 0
+
+schema: $(VENV)/server.stamp ## write migrations/schema.sql anew, after a change of the migrations
+	@$(BIN)/python -m tests.schema
 
 lock: $(VENV)/test.stamp ## choose and pin the newest versions of all dependencies
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
