@@ -85,6 +85,7 @@ CREATE TABLE review (
     repo bigint NOT NULL,
     key text COLLATE "C" NOT NULL,
     due timestamptz NOT NULL,
+    since timestamptz NOT NULL DEFAULT clock_timestamp(),
     PRIMARY KEY (kind, repo, key)
 );
 CREATE INDEX review_due ON review (due);
@@ -114,7 +115,8 @@ CREATE FUNCTION queue_review(p_kind text, p_repo bigint, p_keys text[], p_due ti
 LANGUAGE sql VOLATILE AS $$
     INSERT INTO review AS r (kind, repo, key, due)
     SELECT DISTINCT p_kind, p_repo, k COLLATE "C", p_due FROM unnest(p_keys) k ORDER BY 3
-    ON CONFLICT (kind, repo, key) DO UPDATE SET due = greatest(r.due, excluded.due)
+    ON CONFLICT (kind, repo, key)
+    DO UPDATE SET due = greatest(r.due, excluded.due), since = greatest(r.since, excluded.since)
 $$;
 
 -- The live repository of this name, locked against deletion. Twice: the name may just have moved to another row.
