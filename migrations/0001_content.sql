@@ -232,8 +232,9 @@ BEGIN
     VALUES (r, p_digest, p_type, p_artifact_type, p_bytes, p_subject, p_descriptor)
     ON CONFLICT (repo, digest) DO UPDATE SET pushed_at = clock_timestamp();
     INSERT INTO refs (repo, parent, digest, role)
-    SELECT DISTINCT r, p_digest, d.digest, CASE WHEN d.digest = ANY (p_children) THEN 'child' ELSE 'blob' END
-    FROM unnest(all_refs) AS d (digest) ORDER BY 3 ON CONFLICT DO NOTHING;
+    SELECT r, p_digest, d.digest, max(d.role)
+    FROM (SELECT unnest(p_blobs), 'blob' UNION ALL SELECT unnest(p_children), 'child') AS d (digest, role)
+    GROUP BY d.digest ORDER BY 3 ON CONFLICT DO NOTHING;
     IF p_tags <> '{}' THEN
         WITH moved AS (
             INSERT INTO tags AS t (repo, name, digest) SELECT r, n, p_digest FROM unnest(p_tags) n ORDER BY n COLLATE "C"
