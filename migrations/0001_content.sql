@@ -85,6 +85,7 @@ CREATE TABLE review (
     repo bigint NOT NULL,
     key text COLLATE "C" NOT NULL,
     due timestamptz NOT NULL,
+    since timestamptz NOT NULL DEFAULT clock_timestamp(),
     PRIMARY KEY (kind, repo, key)
 );
 CREATE INDEX review_due ON review (due);
@@ -114,7 +115,8 @@ CREATE FUNCTION queue_review(p_kind text, p_repo bigint, p_keys text[], p_due ti
 LANGUAGE sql VOLATILE AS $$
     INSERT INTO review AS r (kind, repo, key, due)
     SELECT DISTINCT p_kind, p_repo, k COLLATE "C", p_due FROM unnest(p_keys) k ORDER BY 3
-    ON CONFLICT (kind, repo, key) DO UPDATE SET due = greatest(r.due, excluded.due)
+    ON CONFLICT (kind, repo, key)
+    DO UPDATE SET due = greatest(r.due, excluded.due), since = greatest(r.since, excluded.since)
 $$;
 
 -- The live repository of this name, locked against deletion. Twice: the name may just have moved to another row.
@@ -230,8 +232,9 @@ BEGIN
     VALUES (r, p_digest, p_type, p_artifact_type, p_bytes, p_subject, p_descriptor)
     ON CONFLICT (repo, digest) DO UPDATE SET pushed_at = clock_timestamp();
     INSERT INTO refs (repo, parent, digest, role)
-    SELECT DISTINCT r, p_digest, d.digest, CASE WHEN d.digest = ANY (p_children) THEN 'child' ELSE 'blob' END
-    FROM unnest(all_refs) AS d (digest) ORDER BY 3 ON CONFLICT DO NOTHING;
+    SELECT r, p_digest, d.digest, max(d.role)
+    FROM (SELECT unnest(p_blobs), 'blob' UNION ALL SELECT unnest(p_children), 'child') AS d (digest, role)
+    GROUP BY d.digest ORDER BY 3 ON CONFLICT DO NOTHING;
     IF p_tags <> '{}' THEN
         WITH moved AS (
             INSERT INTO tags AS t (repo, name, digest) SELECT r, n, p_digest FROM unnest(p_tags) n ORDER BY n COLLATE "C"

@@ -127,8 +127,9 @@ BEGIN
     VALUES (r, p_digest, p_type, p_artifact_type, p_bytes, p_subject, p_descriptor)
     ON CONFLICT (repo, digest) DO UPDATE SET pushed_at = clock_timestamp();
     INSERT INTO refs (repo, parent, digest, role)
-    SELECT DISTINCT r, p_digest, d.digest, CASE WHEN d.digest = ANY (p_children) THEN 'child' ELSE 'blob' END
-    FROM unnest(all_refs) AS d (digest) ORDER BY 3 ON CONFLICT DO NOTHING;
+    SELECT r, p_digest, d.digest, max(d.role)
+    FROM (SELECT unnest(p_blobs), 'blob' UNION ALL SELECT unnest(p_children), 'child') AS d (digest, role)
+    GROUP BY d.digest ORDER BY 3 ON CONFLICT DO NOTHING;
     IF p_tags <> '{}' THEN
         WITH moved AS (
             INSERT INTO tags AS t (repo, name, digest) SELECT r, n, p_digest FROM unnest(p_tags) n ORDER BY n COLLATE "C"
@@ -153,7 +154,8 @@ CREATE FUNCTION public.queue_review(p_kind text, p_repo bigint, p_keys text[], p
     AS $$
     INSERT INTO review AS r (kind, repo, key, due)
     SELECT DISTINCT p_kind, p_repo, k COLLATE "C", p_due FROM unnest(p_keys) k ORDER BY 3
-    ON CONFLICT (kind, repo, key) DO UPDATE SET due = greatest(r.due, excluded.due)
+    ON CONFLICT (kind, repo, key)
+    DO UPDATE SET due = greatest(r.due, excluded.due), since = greatest(r.since, excluded.since)
 $$;
 
 CREATE TABLE public.blob_links (
@@ -248,6 +250,7 @@ CREATE TABLE public.review (
     repo bigint NOT NULL,
     key text NOT NULL COLLATE pg_catalog."C",
     due timestamp with time zone NOT NULL,
+    since timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
     CONSTRAINT review_kind_check CHECK ((kind = ANY (ARRAY['link'::text, 'blob'::text, 'subject'::text, 'child'::text])))
 );
 

@@ -55,12 +55,12 @@ async def delete(shelf: Shelf, name: str, digest: Digest) -> None:
 
     async def remove(connection: object) -> bool:
         repo = await sql_manifests.lock_repository(connection, name)
-        if repo is None or not await sql.lock_link(connection, repo, str(digest)):
+        if repo is None:
             return False
-        if await sql.is_referenced(connection, name, str(digest)):
-            raise Unsupported(
-                f"A manifest of {name} refers to {digest}: delete the manifest first.", headers={"Allow": _READ_METHODS}
-            )
+        await _refuse_referenced(connection, name, repo, digest)  # first without a lock: pushers hold that link
+        if not await sql.lock_link(connection, repo, str(digest)):
+            return False
+        await _refuse_referenced(connection, name, repo, digest)
         await sql.delete_link(connection, repo, str(digest))
         return True
 
@@ -69,3 +69,10 @@ async def delete(shelf: Shelf, name: str, digest: Digest) -> None:
     if not removed:
         await catalog.require(shelf.db, name)
         raise BlobUnknown(f"{name} has no blob {digest}.", detail={"digest": str(digest)})
+
+
+async def _refuse_referenced(connection: object, name: str, repo: int, digest: Digest) -> None:
+    if await sql.is_referenced(connection, repo, str(digest)):
+        raise Unsupported(
+            f"A manifest of {name} refers to {digest}: delete the manifest first.", headers={"Allow": _READ_METHODS}
+        )

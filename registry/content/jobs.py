@@ -1,5 +1,6 @@
 """The sweep: one item a transaction, row locks, no walk, no read-only mode."""
 
+import json
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from datetime import timedelta
@@ -7,7 +8,7 @@ from typing import Any, Final
 
 import asyncpg
 
-from registry.content import sql_blobs, sql_manifests
+from registry.content import events, sql_blobs, sql_manifests, sql_uploads
 from registry.content import sql_sweep as sql
 from registry.content.shelf import Shelf
 from registry.content.sql_sweep import Review
@@ -16,6 +17,7 @@ from registry.infra.storage.keys import blob_key, upload_key
 
 READER: Final = timedelta(hours=1)
 _LATER: Final = timedelta(seconds=5)
+_WRITER: Final = timedelta(minutes=1)
 _BATCH: Final = 100
 
 
@@ -44,15 +46,23 @@ async def _count(step: Any) -> int:
 
 
 async def _expire(shelf: Shelf) -> bool:
-    async with shelf.db.transaction() as connection:
-        expired = await sql.expire_upload(connection)
-        if expired is None:
+    """Forget one expired session; one that is being written to lives on, and none is opened until the commit."""
+    async with shelf.db.connection() as connection:
+        found = await sql_uploads.expired(connection)
+        if found is None:
             return False
-        upload_id, text = expired
-        await sql.doom(connection, upload_key(upload_id), timedelta())
+        upload_id, text = found
+        keys = [upload_key(upload_id)]
         if text is not None:
             digest = parse_digest(text)
-            await sql.doom(connection, blob_key(digest.algorithm, digest.encoded, upload_id), timedelta())
+            keys.append(blob_key(digest.algorithm, digest.encoded, upload_id))
+        with shelf.store.idle(keys) as is_idle:
+            if not is_idle:
+                await sql_uploads.postpone(connection, upload_id, max(_WRITER, shelf.policy.upload_expiry))
+                return True
+            async with connection.transaction():
+                if await sql_uploads.expire(connection, upload_id):
+                    await sql_uploads.doom(connection, keys)
     return True
 
 
@@ -82,7 +92,7 @@ async def _look(connection: Any, shelf: Shelf, review: Review, reader: timedelta
     if review.kind == "blob":
         return await _blob(connection, review, reader)
     if review.kind == "child":
-        return await _manifest(connection, shelf, review.repo, review.key)
+        return await _child(connection, shelf, review)
     return await _subject(connection, shelf, review)
 
 
@@ -101,15 +111,14 @@ async def _blob(connection: Any, review: Review, reader: timedelta) -> bool:
     return True
 
 
-async def _manifest(connection: Any, shelf: Shelf, repo: int, digest: str) -> bool:
-    """Remove a manifest that nothing keeps; False where it must be looked at again."""
+async def _child(connection: Any, shelf: Shelf, review: Review) -> bool:
+    """Remove a former child that nobody has wanted since; wanted, it is a manifest like any other."""
+    repo, digest = review.repo, review.key
     if not await sql.lock_manifest(connection, repo, digest):
         return not await sql.exists(connection, repo, digest)
-    if await sql.is_kept(connection, repo, digest):
-        return True
-    if await sql.is_recent(connection, repo, digest, shelf.policy.grace):
-        return False
-    await sql_manifests.delete(connection, repo, digest, shelf.policy.grace)
+    kept = await sql.is_kept(connection, repo, digest)
+    if not kept and not await sql.is_wanted(connection, repo, digest, review.since):
+        await _remove(connection, shelf, repo, digest)
     return True
 
 
@@ -117,8 +126,25 @@ async def _subject(connection: Any, shelf: Shelf, review: Review) -> bool:
     if await sql.lock_present(connection, review.repo, review.key):
         return True
     found = await sql.referrers(connection, review.repo, review.key, _BATCH)
-    gone = [await _manifest(connection, shelf, review.repo, digest) for digest in found]
+    gone = [await _referrer(connection, shelf, review.repo, digest) for digest in found]
     return all(gone) and len(found) < _BATCH
+
+
+async def _referrer(connection: Any, shelf: Shelf, repo: int, digest: str) -> bool:
+    """Remove a manifest whose subject is absent; False where it must be looked at again."""
+    if not await sql.lock_manifest(connection, repo, digest):
+        return not await sql.exists(connection, repo, digest)
+    if await sql.is_kept(connection, repo, digest):
+        return True
+    if await sql.is_recent(connection, repo, digest, shelf.policy.grace):
+        return False
+    await _remove(connection, shelf, repo, digest)
+    return True
+
+
+async def _remove(connection: Any, shelf: Shelf, repo: int, digest: str) -> None:
+    await sql_manifests.delete(connection, repo, digest, shelf.policy.grace)
+    await sql_manifests.emit(connection, events.MANIFEST_DELETED, repo, json.dumps({"digest": digest}))
 
 
 async def _unlink(shelf: Shelf) -> bool:

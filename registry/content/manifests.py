@@ -78,15 +78,12 @@ async def delete(shelf: Shelf, name: str, digest: Digest) -> None:
 
     async def remove(connection: object) -> bool:
         repo = await sql.lock_repository(connection, name)
-        if repo is None or not await sql.lock(connection, repo, str(digest)):
+        if repo is None:
             return False
-        parents = await sql.parents(connection, repo, str(digest), _NAMED_PARENTS)
-        if parents:
-            raise Unsupported(
-                f"{digest} is part of {', '.join(parents)}: delete that first.",
-                detail={"parents": parents},
-                headers={"Allow": _READ_METHODS},
-            )
+        await _refuse_contained(connection, repo, digest)  # first without a lock: pushers of indexes hold that row
+        if not await sql.lock(connection, repo, str(digest)):
+            return False
+        await _refuse_contained(connection, repo, digest)
         await sql.delete(connection, repo, str(digest), shelf.policy.grace)
         await sql.emit(connection, events.MANIFEST_DELETED, repo, json.dumps({"digest": str(digest)}))
         return True
@@ -95,6 +92,16 @@ async def delete(shelf: Shelf, name: str, digest: Digest) -> None:
         removed = await shelf.db.retry(remove)
     if not removed:
         raise await _unknown(shelf, name, digest)
+
+
+async def _refuse_contained(connection: object, repo: int, digest: Digest) -> None:
+    parents = await sql.parents(connection, repo, str(digest), _NAMED_PARENTS)
+    if parents:
+        raise Unsupported(
+            f"{digest} is part of {', '.join(parents)}: delete that first.",
+            detail={"parents": parents},
+            headers={"Allow": _READ_METHODS},
+        )
 
 
 async def delete_tag(shelf: Shelf, name: str, tag: str) -> None:

@@ -37,13 +37,13 @@ async def mount(connection: Any, source: str | None, target: str, digest: str, g
     return bool(await connection.fetchval("SELECT mount_blob($1, $2, $3, $4)", source, target, digest, grace))
 
 
-async def is_referenced(connection: Any, name: str, digest: str) -> bool:
-    """Whether a manifest of the repository refers to the blob."""
+async def is_referenced(connection: Any, repo: int, digest: str) -> bool:
+    """Whether the repository has the blob and a manifest that refers to it."""
     return bool(
         await connection.fetchval(
-            "SELECT EXISTS (SELECT FROM refs f JOIN repositories r ON r.id = f.repo "
-            "WHERE r.name = $1 AND r.state = 'live' AND f.digest = $2)",
-            name,
+            "SELECT EXISTS (SELECT FROM refs WHERE repo = $1 AND digest = $2) "
+            "AND EXISTS (SELECT FROM blob_links WHERE repo = $1 AND digest = $2)",
+            repo,
             digest,
         )
     )

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Final
 
+from registry.content import events
 from registry.content.model import Manifest
 
 REFERRERS_PAGE: Final = 1000
@@ -94,9 +95,13 @@ async def push(connection: Any, name: str, manifest: Manifest, tags: list[str], 
 
 
 async def parents(connection: Any, repo: int, digest: str, limit: int) -> list[str]:
-    """At most `limit` indexes that contain the manifest."""
+    """At most `limit` indexes that contain the manifest; none of one that is not here."""
     rows = await connection.fetch(
-        "SELECT parent FROM refs WHERE repo = $1 AND digest = $2 ORDER BY parent LIMIT $3", repo, digest, limit
+        "SELECT parent FROM refs f WHERE repo = $1 AND digest = $2 AND EXISTS "
+        "(SELECT FROM manifests m WHERE m.repo = f.repo AND m.digest = f.digest) ORDER BY parent LIMIT $3",
+        repo,
+        digest,
+        limit,
     )
     return [row["parent"] for row in rows]
 
@@ -112,7 +117,14 @@ async def delete(connection: Any, repo: int, digest: str, grace: timedelta) -> N
     await connection.execute(
         "SELECT 1 FROM tags WHERE repo = $1 AND digest = $2 ORDER BY name FOR UPDATE", repo, digest
     )
-    await connection.execute("DELETE FROM tags WHERE repo = $1 AND digest = $2", repo, digest)
+    await connection.execute(
+        "WITH gone AS (DELETE FROM tags WHERE repo = $1 AND digest = $2 RETURNING name) "
+        "INSERT INTO outbox (kind, repo, body) "
+        "SELECT $3, $1, jsonb_build_object('tag', name, 'from', $2::text) FROM gone ORDER BY name",
+        repo,
+        digest,
+        events.TAG_DELETED,
+    )
     for kind, role in (("link", "blob"), ("link", "child"), ("child", "child")):
         await connection.execute(
             "SELECT queue_review($1, $2, array(SELECT digest FROM refs WHERE repo = $2 AND parent = $3 AND role = $4), "

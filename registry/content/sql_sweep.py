@@ -1,25 +1,26 @@
 """Statements of the sweep. Each takes a connection; the caller holds one transaction per item."""
 
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 
 @dataclass(frozen=True, slots=True)
 class Review:
-    """One thing to look at; `name` of its repository, or empty."""
+    """One thing to look at: `since` is when it was last queued, `name` that of its repository, or empty."""
 
     kind: str
     repo: int
     key: str
     name: str
+    since: datetime
 
 
 async def take_review(connection: Any) -> Review | None:
     """The next thing that is due, locked; a locked one is somebody else's."""
     row = await connection.fetchrow(
-        "SELECT kind, repo, key, coalesce((SELECT name FROM repositories WHERE id = repo), '') AS name FROM review "
-        "WHERE due <= clock_timestamp() ORDER BY due LIMIT 1 FOR UPDATE SKIP LOCKED"
+        "SELECT kind, repo, key, since, coalesce((SELECT name FROM repositories WHERE id = repo), '') AS name "
+        "FROM review WHERE due <= clock_timestamp() ORDER BY due LIMIT 1 FOR UPDATE SKIP LOCKED"
     )
     return Review(**dict(row)) if row else None
 
@@ -81,9 +82,14 @@ async def lock_present(connection: Any, repo: int, digest: str) -> bool:
 
 
 async def referrers(connection: Any, repo: int, subject: str, limit: int) -> list[str]:
-    """At most `limit` manifests that name the subject."""
+    """At most `limit` manifests that name the subject and that neither a tag nor an index keeps."""
     rows = await connection.fetch(
-        "SELECT digest FROM manifests WHERE repo = $1 AND subject = $2 ORDER BY digest LIMIT $3", repo, subject, limit
+        "SELECT digest FROM manifests m WHERE repo = $1 AND subject = $2 "
+        "AND NOT EXISTS (SELECT FROM tags t WHERE t.repo = m.repo AND t.digest = m.digest) "
+        "AND NOT EXISTS (SELECT FROM refs f WHERE f.repo = m.repo AND f.digest = m.digest) ORDER BY digest LIMIT $3",
+        repo,
+        subject,
+        limit,
     )
     return [row["digest"] for row in rows]
 
@@ -116,11 +122,10 @@ async def is_kept(connection: Any, repo: int, digest: str) -> bool:
 
 
 async def is_recent(connection: Any, repo: int, digest: str, age: timedelta) -> bool:
-    """Whether the manifest was pushed, or pulled while watched, within `age`."""
+    """Whether the manifest was pushed within `age`."""
     return bool(
         await connection.fetchval(
-            "SELECT greatest(pushed_at, pulled_at) > clock_timestamp() - $3::interval FROM manifests "
-            "WHERE repo = $1 AND digest = $2",
+            "SELECT pushed_at > clock_timestamp() - $3::interval FROM manifests WHERE repo = $1 AND digest = $2",
             repo,
             digest,
             age,
@@ -128,14 +133,16 @@ async def is_recent(connection: Any, repo: int, digest: str, age: timedelta) -> 
     )
 
 
-async def expire_upload(connection: Any) -> tuple[str, str | None] | None:
-    """Forget one expired session: its id, and the digest that it was becoming; None when none is due."""
-    row = await connection.fetchrow(
-        "DELETE FROM uploads WHERE id = (SELECT id FROM uploads WHERE expires_at <= clock_timestamp() "
-        "ORDER BY expires_at LIMIT 1 FOR UPDATE SKIP LOCKED) "
-        "RETURNING id::text, CASE WHEN state = 'finishing' THEN digest END"
+async def is_wanted(connection: Any, repo: int, digest: str, since: datetime) -> bool:
+    """Whether the manifest was pushed, or pulled by its digest, after `since`."""
+    return bool(
+        await connection.fetchval(
+            "SELECT greatest(pushed_at, pulled_at) > $3 FROM manifests WHERE repo = $1 AND digest = $2",
+            repo,
+            digest,
+            since,
+        )
     )
-    return (row[0], row[1]) if row else None
 
 
 async def take_doomed(connection: Any) -> str | None:

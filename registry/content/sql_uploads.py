@@ -107,6 +107,34 @@ async def delete(connection: Any, upload_id: str) -> bool:
     )
 
 
+async def exists(connection: Any, upload_id: str) -> bool:
+    """Whether there is such a session, whoever's and wherever."""
+    return bool(await connection.fetchval("SELECT EXISTS (SELECT FROM uploads WHERE id = $1)", upload_id))
+
+
+async def expired(connection: Any) -> tuple[str, str | None] | None:
+    """A session whose time is over, not locked: its id, and the digest that it was becoming."""
+    row = await connection.fetchrow(
+        "SELECT id::text, CASE WHEN state = 'finishing' THEN digest END FROM uploads "
+        "WHERE expires_at <= clock_timestamp() ORDER BY expires_at LIMIT 1"
+    )
+    return (row[0], row[1]) if row else None
+
+
+async def postpone(connection: Any, upload_id: str, wait: timedelta) -> None:
+    """Look at a session again later: somebody holds it."""
+    await connection.execute("UPDATE uploads SET expires_at = clock_timestamp() + $2 WHERE id = $1", upload_id, wait)
+
+
+async def expire(connection: Any, upload_id: str) -> bool:
+    """Forget a session whose time is over; False when it lives on after all."""
+    return bool(
+        await connection.fetchval(
+            "DELETE FROM uploads WHERE id = $1 AND expires_at <= clock_timestamp() RETURNING true", upload_id
+        )
+    )
+
+
 async def doom(connection: Any, keys: list[str]) -> None:
     """Leave objects to the sweep, now."""
     await connection.execute(

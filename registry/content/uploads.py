@@ -1,21 +1,24 @@
 """Upload sessions: bytes first, rows second (design: architecture.md, invariant 2)."""
 
 import asyncio
+import contextlib
 import re
 import uuid
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
-from contextlib import aclosing
+from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass
 
 import asyncpg
 
+from registry.content import blobs
 from registry.content import sql_uploads as sql
 from registry.content.shelf import Shelf
 from registry.content.sql_uploads import Sealed, Upload
-from registry.core.digest import Digest
+from registry.core.digest import Digest, parse_digest
 from registry.core.errors import (
     BlobUploadUnknown,
     DigestInvalid,
+    NotFound,
     RequestTimeout,
     SizeInvalid,
     StorageFull,
@@ -101,8 +104,7 @@ async def append(shelf: Shelf, session: Session, chunk: Chunk) -> int:
     """
     if (await status(shelf, session)).state != "open":
         raise _unknown(session)
-    async with shelf.store.locked(session.id) as descriptor:
-        upload = await status(shelf, session)
+    async with _held(shelf, session) as (upload, descriptor):
         if upload.state != "open":
             raise _unknown(session)
         file = await _begin(shelf, session, upload, descriptor)
@@ -118,19 +120,32 @@ async def finish(shelf: Shelf, session: Session, digest: Digest, chunk: Chunk) -
         DigestInvalid: the bytes have another digest; the session is gone.
         UploadRangeInvalid, SizeInvalid: as `append`; the session stays.
     """
-    upload = await _find(shelf, session)
-    if upload.state == "open":
-        async with shelf.store.locked(session.id) as descriptor:
-            upload = await _find(shelf, session)
-            if upload.state == "open":
-                file = await _begin(shelf, session, upload, descriptor)
-                await _receive(shelf, session, file, chunk)
-                await _close(shelf, session, file, digest)
-                return
-    if upload.digest != str(digest):
-        raise _unknown(session)
-    if upload.state == "finishing":
-        await _complete(shelf, session, digest, upload.received)
+    found = await _find(shelf, session)
+    if found.state == "done":
+        await _repeat(shelf, session, found, digest)
+        return
+    async with _held(shelf, session, _key(session, found.digest)) as (upload, descriptor):
+        if upload.state != "open":
+            await _repeat(shelf, session, upload, digest)
+            return
+        file = await _begin(shelf, session, upload, descriptor)
+        await _receive(shelf, session, file, chunk)
+        await _close(shelf, session, file, digest)
+
+
+async def whole(shelf: Shelf, name: str, owner: str, digest: Digest, chunk: Chunk) -> None:
+    """A blob in one request (end-4b). Whatever goes wrong, no session is left: nobody knows its name.
+
+    Raises:
+        as `start` and `finish`.
+    """
+    session = await start(shelf, name, owner, digest.algorithm)
+    try:
+        await finish(shelf, session, digest, chunk)
+    except BaseException:
+        with contextlib.suppress(BlobUploadUnknown, Unavailable):
+            await asyncio.shield(cancel(shelf, session))
+        raise
 
 
 async def cancel(shelf: Shelf, session: Session) -> None:
@@ -150,6 +165,49 @@ async def _find(shelf: Shelf, session: Session) -> Upload:
     if upload is None:
         raise _unknown(session)
     return upload
+
+
+@asynccontextmanager
+async def _held(shelf: Shelf, session: Session, key: str | None = None) -> AsyncIterator[tuple[Upload, int]]:
+    """The session as it stands under the lock of its file, and a descriptor of that; sealed, it may lie under `key`."""
+    try:
+        async with shelf.store.locked(session.id, key) as descriptor:
+            try:
+                upload = await _find(shelf, session)
+            except BlobUploadUnknown:
+                await _leave_nothing(shelf, session)
+                raise
+            yield upload, descriptor
+    except FileNotFoundError:
+        raise _unknown(session) from None
+
+
+async def _leave_nothing(shelf: Shelf, session: Session) -> None:
+    """Doom the file that this request has just made for a session that ended meanwhile."""
+    async with shelf.db.connection() as connection:
+        if not await sql.exists(connection, session.id):
+            await sql.doom(connection, [upload_key(session.id)])
+
+
+def _key(session: Session, digest: str | None) -> str | None:
+    """Where the bytes of a session that says its digest lie, sealed."""
+    if digest is None:
+        return None
+    parsed = parse_digest(digest)
+    return blob_key(parsed.algorithm, parsed.encoded, session.id)
+
+
+async def _repeat(shelf: Shelf, session: Session, upload: Upload, digest: Digest) -> None:
+    """What a final PUT does that comes again: finish what the first left, or find its blob and lease it."""
+    if upload.digest != str(digest):
+        raise _unknown(session)
+    if upload.state == "finishing":
+        await _complete(shelf, session, digest, upload.received)
+        return
+    try:
+        await blobs.find(shelf, session.name, digest, writer=True)
+    except NotFound:
+        raise _unknown(session) from None
 
 
 def _unknown(session: Session) -> BlobUploadUnknown:
@@ -186,8 +244,13 @@ async def _take(shelf: Shelf, session: Session, file: UploadFile, chunk: Chunk) 
                 raise TooLarge(f"A blob has at most {limit} bytes here.")
             if loop.time() > renew_at:
                 renew_at = loop.time() + _RENEW_SECONDS
-                async with shelf.db.connection() as connection:
-                    await sql.renew(connection, session.id, shelf.policy.upload_expiry)
+                await _renew(shelf, session)
+
+
+async def _renew(shelf: Shelf, session: Session) -> None:
+    with contextlib.suppress(Unavailable):  # the commit at the end needs the database, the bytes do not
+        async with shelf.db.connection() as connection:
+            await sql.renew(connection, session.id, shelf.policy.upload_expiry)
 
 
 async def _write(file: UploadFile, pieces: AsyncIterator[bytes]) -> AsyncGenerator[int, None]:

@@ -48,7 +48,7 @@ async def referrers(call: Call) -> Answer:
     listed = await manifests.list_referrers(call.shelf, call.name, subject, kind, _after(call))
     shown = _fitting(listed, _limit(call))
     headers = {"OCI-Filters-Applied": "artifactType"} if kind else {}
-    if (shown and len(shown) < len(listed)) or len(listed) == REFERRERS_PAGE:
+    if shown and (len(shown) < len(listed) or len(listed) == REFERRERS_PAGE):
         query = {"last": shown[-1].position} | ({"artifactType": kind} if kind else {})
         query |= {"n": call.request.query_params["n"]} if "n" in call.request.query_params else {}
         headers |= next_link(f"/v2/{call.name}/referrers/{subject}", query)

@@ -34,13 +34,12 @@ async def start(call: Call) -> Answer:
     if "digest" not in query:
         return await _opened(call, algorithm)
     digest = parse_digest(query["digest"])
-    if _content_length(call) == 0 and digest != _empty(digest):
+    if _is_empty(call) and digest != _empty(digest):
         return await _opened(call, digest.algorithm)
     limit = call.shelf.policy.max_blob_size
     if limit is not None and (_content_length(call) or 0) > limit:
         raise TooLarge(f"A blob has at most {limit} bytes here.")
-    session = await uploads.start(call.shelf, call.name, call.actor.principal, digest.algorithm)
-    await uploads.finish(call.shelf, session, digest, _chunk(call))
+    await uploads.whole(call.shelf, call.name, call.actor.principal, digest, _chunk(call))
     return _created(call.name, digest)
 
 
@@ -163,6 +162,12 @@ def _direct(call: Call) -> Pour | None:
                 yield count
 
     return pour
+
+
+def _is_empty(call: Call) -> bool:
+    """Whether no body follows (RFC 9112, section 6.3)."""
+    length = _content_length(call)
+    return length == 0 or (length is None and "transfer-encoding" not in call.request.headers)
 
 
 async def _pieces(call: Call) -> AsyncIterator[bytes]:

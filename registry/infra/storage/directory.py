@@ -8,14 +8,16 @@ import errno
 import fcntl
 import os
 import stat
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+from contextlib import ExitStack, asynccontextmanager, contextmanager
 from pathlib import Path
-from typing import Final
+from typing import Any, Final, TypeVar
+
+import structlog
 
 from registry.core.errors import StorageFull, Unavailable
 from registry.infra.storage.hashing import Hasher
-from registry.infra.storage.keys import BLOBS, UPLOADS, check_key, upload_key
+from registry.infra.storage.keys import BLOBS, UPLOADS, check_key, folders, upload_key
 from registry.infra.storage.writeback import start_writeback
 
 PIECE: Final = 512 * 1024
@@ -25,6 +27,8 @@ _LOCK_SECONDS: Final = 10.0
 _LOCK_PAUSE: Final = 0.05
 _FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 _NO_FILES: Final = frozenset({errno.EMFILE, errno.ENFILE})
+T = TypeVar("T")
+_log = structlog.get_logger("registry.storage")
 
 
 def translate(error: OSError) -> Exception:
@@ -70,7 +74,7 @@ class UploadFile:
         if len(piece) <= _INLINE:
             self.put(memoryview(piece))
         else:
-            await asyncio.to_thread(self.put, memoryview(piece))
+            await _in_thread(self.put, memoryview(piece))
 
     def put(self, piece: memoryview) -> None:
         """Write and hash a piece, in any thread; nothing may be held back by `write`.
@@ -97,14 +101,34 @@ class UploadFile:
         self._begun, self._look_at = at, at + _LOOK
 
     async def sync(self) -> None:
-        """Make all bytes durable."""
+        """Make all bytes durable.
+
+        Raises:
+            StorageFull: as `write`; some file systems tell only now.
+        """
         await self.flush()
-        await asyncio.to_thread(os.fdatasync, self._descriptor)
+        try:
+            await _in_thread(os.fdatasync, self._descriptor)
+        except OSError as error:
+            raise translate(error) from error
 
     async def read_again(self, algorithm: str) -> Hasher:
         """A hasher of `algorithm` over everything stored."""
         await self.flush()
-        return await asyncio.to_thread(_rehash, self._descriptor, algorithm, self.offset)
+        return await _in_thread(_rehash, self._descriptor, algorithm, self.offset)
+
+
+async def _in_thread(call: Callable[..., T], *arguments: Any) -> T:
+    """The result of a call in a thread. Cancelled, this still waits for the thread to leave.
+
+    Its caller closes the descriptor that the thread writes to; the number would soon be that of another upload.
+    """
+    thread = asyncio.ensure_future(asyncio.to_thread(call, *arguments))
+    try:
+        return await asyncio.shield(thread)
+    except asyncio.CancelledError:
+        await asyncio.wait([thread])
+        raise
 
 
 def _rehash(descriptor: int, algorithm: str, length: int) -> Hasher:
@@ -126,9 +150,12 @@ class DirectoryStore:
         self._reserve = reserve
 
     def prepare(self) -> None:
-        """Make the folders, for the owner alone."""
-        for folder in (self.root, self.root / UPLOADS, self.root / BLOBS):
+        """Make the folders, for the owner alone, durably: a blob is synced with the two folders above it."""
+        made = [self.root / folder for folder in folders()]
+        for folder in (self.root, *made):
             folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        for folder in {folder.parent for folder in made}:
+            _sync_directory(folder)
 
     def path(self, key: str) -> Path:
         """The file of a legal key."""
@@ -145,21 +172,53 @@ class DirectoryStore:
             raise StorageFull("The storage has only its reserve left: free space, then repeat the upload.")
 
     @asynccontextmanager
-    async def locked(self, upload_id: str) -> AsyncIterator[int]:
-        """A descriptor of the file of an upload, made when absent, locked for one writer until the process ends.
+    async def locked(self, upload_id: str, key: str | None = None) -> AsyncIterator[int]:
+        """A descriptor of the file of an upload, locked for one writer, until the process ends at the latest.
+
+        Without `key` the file is made when absent; with it, it lies there or, sealed, under `key`.
 
         Raises:
+            FileNotFoundError: it lies nowhere.
             Unavailable: another request holds the file for ten seconds.
         """
-        try:
-            descriptor = os.open(self.path(upload_key(upload_id)), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        except OSError as error:
-            raise translate(error) from error
+        descriptor = self._open_upload(self.path(upload_key(upload_id)), self.path(key) if key else None)
         try:
             await _lock(descriptor)
             yield descriptor
         finally:
             os.close(descriptor)
+
+    def _open_upload(self, path: Path, sealed: Path | None) -> int:
+        flags = os.O_RDWR | os.O_CLOEXEC
+        try:
+            if sealed is None:
+                return os.open(path, flags | os.O_CREAT, 0o600)
+            try:
+                return os.open(path, flags)
+            except FileNotFoundError:
+                return os.open(sealed, flags)
+        except OSError as error:
+            raise translate(error) from error
+
+    @contextmanager
+    def idle(self, keys: Iterable[str]) -> Iterator[bool]:
+        """Whether nobody holds an upload whose bytes lie under one of `keys`; nobody will until this context ends."""
+        with ExitStack() as held:
+            try:
+                for key in keys:
+                    self._hold(held, self.path(key))
+            except BlockingIOError:
+                yield False
+            else:
+                yield True
+
+    def _hold(self, held: ExitStack, path: Path) -> None:
+        try:
+            descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        except FileNotFoundError:
+            return
+        held.callback(os.close, descriptor)
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
     async def begin(self, descriptor: int, offset: int, hasher: Hasher | None, algorithm: str) -> UploadFile:
         """The locked file, cut to `offset`. Without a fitting `hasher` the stored bytes are read again.
@@ -177,7 +236,7 @@ class DirectoryStore:
     async def seal(self, upload_id: str, key: str) -> None:
         """Move a synced upload to its blob key, durably; done before is done."""
         try:
-            await asyncio.to_thread(self._seal, self.path(upload_key(upload_id)), self.path(key))
+            await _in_thread(self._seal, self.path(upload_key(upload_id)), self.path(key))
         except OSError as error:
             raise translate(error) from error
 
@@ -208,8 +267,12 @@ class DirectoryStore:
             raise translate(error) from error
 
     async def unlink(self, key: str) -> bool:
-        """Remove an object; True when it is gone, False while an upload's writer holds it."""
-        return await asyncio.to_thread(self._unlink, self.path(key), key.startswith(UPLOADS))
+        """Remove an object; True when it is gone, False while an upload's writer or a sick disk holds it."""
+        try:
+            return await asyncio.to_thread(self._unlink, self.path(key), key.startswith(UPLOADS))
+        except OSError as error:
+            _log.warning("object stays", key=key, reason=error.strerror)
+            return False
 
     def _unlink(self, path: Path, locked: bool) -> bool:
         try:

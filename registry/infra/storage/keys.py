@@ -19,6 +19,11 @@ def blob_key(algorithm: str, encoded: str, upload_id: str) -> str:
     return f"{BLOBS}/{algorithm}/{encoded[:2]}/{encoded}-{upload_id}"
 
 
+def folders() -> tuple[str, ...]:
+    """The folders that are always there; blobs lie one level below theirs."""
+    return (UPLOADS, BLOBS, f"{BLOBS}/sha256", f"{BLOBS}/sha512")
+
+
 def check_key(key: str) -> str:
     """`key`, one of the two forms above; anything else is a programming error (ValueError)."""
     if _LEGAL.fullmatch(key) is None:

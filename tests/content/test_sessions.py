@@ -1,0 +1,269 @@
+import asyncio
+import errno
+import fcntl
+import os
+import threading
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from registry.content import jobs, sql_uploads
+from registry.infra.storage import directory
+from registry.infra.storage.keys import upload_key
+from tests.content.faults import Action, all_time_passes, before, everything_falls_due, lost_after, lost_before
+from tests.pushing import digest, push_blob
+
+CONTENT = bytes(range(256)) * 10
+NAMED = digest(CONTENT)
+
+
+async def opened(client: httpx.AsyncClient, content: bytes = b"") -> str:
+    place = (await client.post("/v2/a/blobs/uploads/")).headers["location"]
+    if content:
+        assert (await client.patch(place, content=content)).status_code == 202
+    return str(place)
+
+
+async def close(client: httpx.AsyncClient, place: str, content: bytes = b"") -> httpx.Response:
+    return await client.put(place, params={"digest": NAMED}, content=content)
+
+
+async def expect_whole(client: httpx.AsyncClient, shelf: Any) -> None:
+    """The blob is there, once, and stays."""
+    assert (await client.get(f"/v2/a/blobs/{NAMED}")).content == CONTENT
+    await jobs.sweep(shelf, timedelta())
+    assert (await client.get(f"/v2/a/blobs/{NAMED}")).content == CONTENT
+    assert len(list(shelf.store.keys())) == 1
+
+
+def refused(answer: httpx.Response) -> tuple[int, str]:
+    return answer.status_code, answer.json()["errors"][0]["code"]
+
+
+@pytest.mark.parametrize("lose", [lost_before, lost_after])
+@pytest.mark.parametrize("step", ["finishing", "finish"])
+async def test_a_final_put_whose_answer_was_lost_succeeds_when_it_comes_again(
+    client: httpx.AsyncClient, shelf: Any, monkeypatch: pytest.MonkeyPatch, lose: Callable[[Action], Action], step: str
+) -> None:
+    """Whether the commit came through or not, nobody knows: 503, and the same request again makes the blob."""
+    place = await opened(client)
+    monkeypatch.setattr(sql_uploads, step, lose(getattr(sql_uploads, step)))
+    answer = await close(client, place, CONTENT)
+    assert (refused(answer), "retry-after" in answer.headers) == ((503, "UNAVAILABLE"), True)
+    for _ in range(2):
+        assert (await close(client, place, CONTENT)).status_code == 201
+    await expect_whole(client, shelf)
+
+
+async def test_a_repeated_final_put_needs_no_bytes_once_they_are_complete(
+    client: httpx.AsyncClient, shelf: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = await opened(client, CONTENT)
+    monkeypatch.setattr(sql_uploads, "finish", lost_before(sql_uploads.finish))
+    assert (await close(client, place)).status_code == 503
+    assert (await close(client, place)).status_code == 201
+    await expect_whole(client, shelf)
+
+
+async def test_a_repeated_final_put_does_not_promise_a_blob_that_has_gone(client: httpx.AsyncClient) -> None:
+    place = await opened(client, CONTENT)
+    assert (await close(client, place)).status_code == 201
+    assert (await client.delete(f"/v2/a/blobs/{NAMED}")).status_code == 202
+    assert refused(await close(client, place)) == (404, "BLOB_UPLOAD_UNKNOWN")
+
+
+async def test_a_repeated_final_put_with_another_digest_is_refused(client: httpx.AsyncClient) -> None:
+    place = await opened(client, CONTENT)
+    assert (await close(client, place)).status_code == 201
+    other = await client.put(place, params={"digest": digest(b"other")})
+    assert refused(other) == (404, "BLOB_UPLOAD_UNKNOWN")
+
+
+async def test_a_disk_that_is_full_at_the_rename_is_507_and_the_upload_goes_on(
+    client: httpx.AsyncClient, shelf: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: Any) -> None:
+        raise OSError(errno.ENOSPC, "full")
+
+    place = await opened(client, CONTENT)
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "rename", full)
+        assert refused(await close(client, place)) == (507, "STORAGE_FULL")
+    assert (await client.head(f"/v2/a/blobs/{NAMED}")).status_code == 404
+    assert (await close(client, place)).status_code == 201
+    await expect_whole(client, shelf)
+
+
+async def test_a_disk_that_is_full_at_the_sync_is_507_and_no_byte_is_acknowledged(
+    client: httpx.AsyncClient, shelf: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(_: int) -> None:
+        raise OSError(errno.EDQUOT, "quota")
+
+    place = await opened(client, CONTENT[:100])
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fdatasync", full)
+        assert refused(await client.patch(place, content=CONTENT[100:])) == (507, "STORAGE_FULL")
+    assert (await client.get(place)).headers["range"] == "0-99"
+    assert (await close(client, place, CONTENT[100:])).status_code == 201
+    await expect_whole(client, shelf)
+
+
+async def test_a_database_that_fails_in_the_middle_of_an_upload_is_503_and_the_upload_goes_on(
+    client: httpx.AsyncClient, shelf: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = await opened(client, CONTENT[:100])
+    monkeypatch.setattr(sql_uploads, "advance", lost_before(sql_uploads.advance))
+    answer = await client.patch(place, content=CONTENT[100:], headers={"Content-Range": f"100-{len(CONTENT) - 1}"})
+    assert (refused(answer), answer.headers["retry-after"]) == ((503, "UNAVAILABLE"), "1")
+    assert (await client.get(place)).headers["range"] == "0-99"
+    assert (await close(client, place, CONTENT[100:])).status_code == 201
+    await expect_whole(client, shelf)
+
+
+async def test_a_database_that_fails_between_two_pieces_does_not_end_a_long_upload(
+    client: httpx.AsyncClient, shelf: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("registry.content.uploads._RENEW_SECONDS", -1.0)
+    monkeypatch.setattr(sql_uploads, "renew", lost_before(sql_uploads.renew))
+    assert (await close(client, await opened(client), CONTENT)).status_code == 201
+    await expect_whole(client, shelf)
+
+
+async def test_an_upload_past_its_expiry_lives_while_it_is_written(client: httpx.AsyncClient, shelf: Any) -> None:
+    place = await opened(client, CONTENT[:10])
+
+    async def pieces() -> AsyncIterator[bytes]:
+        yield CONTENT[10:20]
+        await all_time_passes(shelf)
+        yield CONTENT[20:]
+
+    assert (await client.patch(place, content=pieces())).status_code == 202
+    assert (await close(client, place)).status_code == 201
+    await expect_whole(client, shelf)
+
+
+async def test_an_upload_past_its_expiry_lives_while_its_final_put_comes_again(
+    client: httpx.AsyncClient, shelf: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = await opened(client, CONTENT)
+    monkeypatch.setattr(sql_uploads, "finish", lost_before(sql_uploads.finish))
+    assert (await close(client, place)).status_code == 503
+    monkeypatch.setattr(sql_uploads, "finish", before(sql_uploads.finish, lambda: all_time_passes(shelf)))
+    assert (await close(client, place)).status_code == 201
+    await expect_whole(client, shelf)
+
+
+@pytest.mark.parametrize("full", [False, True])
+async def test_an_upload_that_nobody_finishes_leaves_nothing(
+    client: httpx.AsyncClient, shelf: Any, monkeypatch: pytest.MonkeyPatch, full: bool
+) -> None:
+    """Before or after its bytes were moved."""
+
+    async def stop(*_: Any) -> None:
+        raise OSError(errno.ENOSPC, "full")
+
+    place = await opened(client, CONTENT)
+    with monkeypatch.context() as patch:
+        patch.setattr(directory, "_in_thread", stop) if full else None
+        patch.setattr(sql_uploads, "finish", lost_before(sql_uploads.finish))
+        assert (await close(client, place)).status_code == (507 if full else 503)
+    await all_time_passes(shelf)
+    assert list(shelf.store.keys()) == []
+    assert (await close(client, place)).status_code == 404
+
+
+async def test_a_patch_while_another_holds_the_session_is_503_and_later_taken(
+    client: httpx.AsyncClient, shelf: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = await opened(client, CONTENT[:10])
+    monkeypatch.setattr(directory, "_LOCK_SECONDS", -1.0)
+    with shelf.store.path(upload_key(place.rpartition("/")[2])).open() as dead:
+        fcntl.flock(dead, fcntl.LOCK_EX)
+        answer = await client.patch(place, content=CONTENT[10:])
+        assert (refused(answer), "retry-after" in answer.headers) == ((503, "UNAVAILABLE"), True)
+        assert (await client.get(place)).headers["range"] == "0-9"
+    assert (await client.patch(place, content=CONTENT[10:])).status_code == 202
+    assert (await close(client, place)).status_code == 201
+
+
+async def test_a_patch_that_meets_a_cancel_leaves_nothing(
+    client: httpx.AsyncClient, shelf: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place, locked = await opened(client), directory.DirectoryStore.locked
+
+    @asynccontextmanager
+    async def late(store: Any, *arguments: Any) -> AsyncIterator[int]:
+        assert (await client.delete(place)).status_code == 204
+        await jobs.sweep(shelf)
+        async with locked(store, *arguments) as descriptor:
+            yield descriptor
+
+    monkeypatch.setattr(directory.DirectoryStore, "locked", late)
+    assert refused(await client.patch(place, content=CONTENT)) == (404, "BLOB_UPLOAD_UNKNOWN")
+    await everything_falls_due(shelf)
+    assert list(shelf.store.keys()) == []
+
+
+async def test_a_whole_blob_in_one_post_that_fails_leaves_no_session(client: httpx.AsyncClient, shelf: Any) -> None:
+    """Nobody knows its name, so it would only count against the repository's limit."""
+    object.__setattr__(shelf.policy, "max_blob_size", 5)
+
+    async def stream() -> AsyncIterator[bytes]:
+        yield CONTENT
+
+    for content, status in ((b"wrong", 400), (stream(), 413)):
+        answer = await client.post("/v2/a/blobs/uploads/", params={"digest": NAMED}, content=content)
+        assert answer.status_code == status
+    async with shelf.db.connection() as connection:
+        assert await connection.fetchval("SELECT count(*) FROM uploads") == 0
+    await everything_falls_due(shelf)
+    assert list(shelf.store.keys()) == []
+
+
+async def test_a_post_without_any_body_opens_a_session(client: httpx.AsyncClient) -> None:
+    """Curl and others send no Content-Length then."""
+    request = client.build_request("POST", "/v2/a/blobs/uploads/", params={"digest": NAMED})
+    request.headers.pop("content-length", None)
+    answer = await client.send(request)
+    assert answer.status_code == 202
+    assert (await close(client, answer.headers["location"], CONTENT)).status_code == 201
+
+
+async def test_bytes_under_two_algorithms_are_two_blobs_that_go_one_by_one(
+    client: httpx.AsyncClient, shelf: Any
+) -> None:
+    short, long = [await push_blob(client, "a", CONTENT, algorithm) for algorithm in ("sha256", "sha512")]
+    assert (await client.delete(f"/v2/a/blobs/{short}")).status_code == 202
+    await jobs.sweep(shelf, timedelta())
+    await jobs.sweep(shelf, timedelta())
+    assert (await client.get(f"/v2/a/blobs/{short}")).status_code == 404
+    found = await client.get(f"/v2/a/blobs/{long}")
+    assert (found.content, found.headers["docker-content-digest"]) == (CONTENT, long)
+
+
+async def test_a_write_that_is_cancelled_ends_before_its_file_is_closed() -> None:
+    """The number of a closed file soon belongs to another upload."""
+    begun, go, done = threading.Event(), threading.Event(), []
+
+    def write() -> None:
+        begun.set()
+        go.wait(30)
+        done.append(True)
+
+    task = asyncio.create_task(directory._in_thread(write))
+    while not begun.is_set():  # noqa: ASYNC110 - let the thread begin
+        await asyncio.sleep(0)
+    task.cancel()
+    for _ in range(10):
+        await asyncio.sleep(0)
+    assert not task.done()
+    go.set()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert done == [True]
