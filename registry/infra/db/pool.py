@@ -1,6 +1,7 @@
 """Connections to PostgreSQL: one pool a process, short transactions, one error when the database is gone."""
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any, Final, TypeVar
@@ -8,9 +9,9 @@ from typing import Any, Final, TypeVar
 import asyncpg
 
 from registry.core.errors import Unavailable
+from registry.infra.db.connections import Connections
 
 MINIMUM_VERSION: Final = 18
-_ACQUIRE_SECONDS: Final = 5.0
 _CONNECT_SECONDS: Final = 15.0
 _COMMAND_SECONDS: Final = 30.0
 _GONE: Final = (
@@ -33,14 +34,6 @@ _ATTEMPTS: Final = 5
 T = TypeVar("T")
 
 
-class _Connection(asyncpg.Connection):  # type: ignore[misc]
-    """Sessions carry no state, so giving a connection back costs no round trip."""
-
-    def get_reset_query(self) -> str:
-        """Nothing to undo: only SET LOCAL is used."""
-        return ""
-
-
 def connect_arguments(database_url: str) -> dict[str, Any]:
     """What `asyncpg` needs to reach an external server."""
     return {"dsn": database_url}
@@ -53,23 +46,13 @@ class Database:
         lost: process ids of server processes whose connection broke during a statement: they may still commit it.
     """
 
-    def __init__(self, pool: Any) -> None:
+    def __init__(self, pool: Connections) -> None:
         self._pool = pool
         self.lost: set[int] = set()
 
-    @asynccontextmanager
-    async def connection(self) -> AsyncIterator[Any]:
+    def connection(self) -> "Use":
         """A connection for single statements, each its own transaction; one that failed is not used again."""
-        try:
-            async with self._pool.acquire(timeout=_ACQUIRE_SECONDS) as connection:
-                try:
-                    yield connection
-                except (*_GONE, asyncio.CancelledError):
-                    self.lost.add(connection.get_server_pid())
-                    connection.terminate()
-                    raise
-        except _GONE as error:
-            raise Unavailable("The database does not answer; try again shortly.") from error
+        return Use(self._pool, self.lost)
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Any]:
@@ -105,15 +88,47 @@ class Database:
             return bool(await connection.fetchval(statement, _application(token)))
 
     async def close(self) -> None:
-        """Close every connection, in-flight statements first."""
-        try:
-            await asyncio.wait_for(self._pool.close(), _ACQUIRE_SECONDS)
-        except TimeoutError:
-            self._pool.terminate()
+        """Close every connection; one in use when its statement has ended."""
+        with contextlib.suppress(*_GONE):
+            await self._pool.close()
 
+    @property
     def sizes(self) -> tuple[int, int]:
         """Connections in use, and open."""
-        return self._pool.get_size() - self._pool.get_idle_size(), self._pool.get_size()
+        return self._pool.sizes
+
+
+class Use:
+    """The context of one use of a connection."""
+
+    __slots__ = ("_connection", "_lost", "_pool")
+
+    def __init__(self, pool: Connections, lost: set[int]) -> None:
+        self._pool = pool
+        self._lost = lost
+        self._connection: Any = None
+
+    async def __aenter__(self) -> Any:
+        self._connection = self._pool.take()
+        if self._connection is None:
+            try:
+                self._connection = await self._pool.acquire()
+            except (*_GONE, OSError) as error:
+                raise _unavailable() from error
+        return self._connection
+
+    async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, _: object) -> None:
+        connection, is_gone = self._connection, isinstance(error, _GONE)
+        if is_gone or isinstance(error, asyncio.CancelledError):
+            self._lost.add(connection.get_server_pid())
+            connection.terminate()
+        self._pool.release(connection)
+        if is_gone:
+            raise _unavailable() from error
+
+
+def _unavailable() -> Unavailable:
+    return Unavailable("The database does not answer; try again shortly.")
 
 
 def _application(token: str) -> str:
@@ -126,16 +141,18 @@ async def open_database(arguments: dict[str, Any], minimum: int, maximum: int, t
     Raises:
         Unavailable: the server does not answer or refuses the credential.
     """
-    try:
-        pool = await asyncpg.create_pool(
+
+    async def connect() -> Any:
+        return await asyncpg.connect(
             **arguments,
-            min_size=minimum,
-            max_size=maximum,
             timeout=_CONNECT_SECONDS,
             command_timeout=_COMMAND_SECONDS,
-            connection_class=_Connection,
             server_settings={"application_name": _application(token), "timezone": "UTC"},
         )
+
+    pool = Connections(connect, minimum, maximum)
+    try:
+        await pool.open()
     except (*_GONE, OSError, asyncpg.PostgresError) as error:
         raise Unavailable(f"The database cannot be reached: {type(error).__name__}.") from error
     return Database(pool)

@@ -15,6 +15,11 @@ _PIECE: Final = 512 * 1024
 _LINES: Final = {status.value: f"HTTP/1.1 {status.value} {status.phrase}\r\n".encode() for status in HTTPStatus}
 
 
+def status_line(status: int) -> bytes:
+    """The first line of an answer."""
+    return _LINES[status]
+
+
 @dataclass(frozen=True, slots=True)
 class Stretch:
     """`size` bytes of a file from `start` on; `open` gives a descriptor that the caller closes."""
@@ -39,7 +44,7 @@ class Answer:
 
     def head(self) -> bytes:
         """The status line and these headers."""
-        return _LINES[self.status] + b"".join([b"%b: %b\r\n" % pair for pair in self.headers])
+        return status_line(self.status) + b"".join([b"%b: %b\r\n" % pair for pair in self.headers])
 
     async def send(self, scope: Scope, send: Send, count: Callable[[int], Any]) -> None:
         """Send it over ASGI; `count` learns of the bytes that come from a file."""
