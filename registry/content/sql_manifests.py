@@ -191,7 +191,8 @@ async def referrers(connection: Any, name: str, subject: str, artifact_type: str
         '((extract(epoch FROM m.pushed_at) * 1000000)::bigint, m.digest) < ($4, $5 COLLATE "C")) '
         "ORDER BY m.pushed_at DESC, m.digest DESC LIMIT $6 + 1), "
         "placed AS (SELECT *, row_number() OVER newest AS number, "
-        "sum(octet_length(descriptor) + 1) OVER newest AS size FROM found WINDOW newest AS (ORDER BY pushed_at DESC, digest DESC)), "
+        "sum(octet_length(descriptor) + 1) OVER newest AS size "
+        "FROM found WINDOW newest AS (ORDER BY pushed_at DESC, digest DESC)), "
         "page AS (SELECT * FROM placed WHERE number <= $6 AND (size <= $7 OR number = 1)) "
         "SELECT string_agg(descriptor, ',' ORDER BY number) AS items, (SELECT "
         "(extract(epoch FROM pushed_at) * 1000000)::bigint || '-' || digest FROM page ORDER BY number DESC LIMIT 1) "
