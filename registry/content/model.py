@@ -11,7 +11,7 @@ from registry.core.errors import DigestInvalid, ManifestInvalid, MediaTypeUnsupp
 from registry.core.strict_json import parse_object
 
 MANIFEST_LIMIT: Final = 4 * 1024 * 1024
-ANNOTATIONS_LIMIT: Final = 1024 * 1024
+LISTED_LIMIT: Final = 1024 * 1024
 _SIZE_LIMIT: Final = 2**63 - 1
 _MEDIA_TYPE: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9!#$&^_.+-]{0,126}/[A-Za-z0-9][A-Za-z0-9!#$&^_.+-]{0,126}")
 _HEADER_TEXT: Final = re.compile(r"[^\x00-\x1f\x7f]*")
@@ -108,8 +108,7 @@ def _check_shape(body: dict[str, Any], media_type: str) -> None:
         raise ManifestInvalid(f"A manifest of type {media_type} has {needed}.", detail={"pointer": f"/{needed}"})
     if "artifactType" in body:
         _legal_media_type(body["artifactType"], "/artifactType")
-    limit = ANNOTATIONS_LIMIT if body.get("subject") is not None else MANIFEST_LIMIT
-    _annotations(body.get("annotations"), "/annotations", limit)
+    _annotations(body.get("annotations"), "/annotations")
 
 
 def _references(body: dict[str, Any], media_type: str) -> tuple[list[Reference], list[Reference]]:
@@ -153,17 +152,13 @@ def _legal_media_type(value: Any, pointer: str) -> None:
         raise ManifestInvalid("A descriptor has a mediaType.", detail={"pointer": pointer})
 
 
-def _annotations(value: Any, pointer: str, limit: int = MANIFEST_LIMIT) -> None:
+def _annotations(value: Any, pointer: str) -> None:
     if value is None:
         return
     if not isinstance(value, dict) or not all(isinstance(text, str) for text in value.values()):
         raise ManifestInvalid("Annotations map strings to strings.", detail={"pointer": pointer})
     if not all(_HEADER_TEXT.fullmatch(key) for key in value):
         raise ManifestInvalid("An annotation's key holds a control character.", detail={"pointer": pointer})
-    if sum(len(key) + len(text) for key, text in value.items()) > limit:
-        raise ManifestInvalid(
-            f"The annotations of a referrer hold more than {limit} characters.", detail={"pointer": pointer}
-        )
 
 
 def _artifact_type(body: dict[str, Any]) -> str | None:
@@ -177,4 +172,10 @@ def _listing(body: dict[str, Any], media_type: str, artifact_type: str | None, d
         listed["artifactType"] = artifact_type
     if body.get("annotations"):
         listed["annotations"] = body["annotations"]
-    return json.dumps(listed, separators=(",", ":"))
+    text = json.dumps(listed, separators=(",", ":"))
+    if len(text) > LISTED_LIMIT:
+        raise ManifestInvalid(
+            f"The annotations of a referrer take more than {LISTED_LIMIT} bytes in a list.",
+            detail={"pointer": "/annotations"},
+        )
+    return text

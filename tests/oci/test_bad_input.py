@@ -4,7 +4,19 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.pushing import EMPTY, OCI_INDEX, OCI_MANIFEST, digest, image, push_blob, push_image, push_manifest
+from registry.content import sql_manifests
+from registry.oci import lists
+from tests.pushing import (
+    EMPTY,
+    OCI_INDEX,
+    OCI_MANIFEST,
+    descriptor,
+    digest,
+    image,
+    push_blob,
+    push_image,
+    push_manifest,
+)
 
 
 def code(answer: httpx.Response) -> tuple[int, str]:
@@ -17,6 +29,7 @@ def body(**more: Any) -> bytes:
     return json.dumps(json.loads(image()) | more).encode()
 
 
+INVALID, BAD_DIGEST = (400, "MANIFEST_INVALID"), (400, "DIGEST_INVALID")
 MANIFESTS: list[tuple[str, bytes, str | None, tuple[int, str]]] = [
     ("not JSON", b"{", OCI_MANIFEST, (400, "MANIFEST_INVALID")),
     ("not an object", b"[]", OCI_MANIFEST, (400, "MANIFEST_INVALID")),
@@ -28,6 +41,9 @@ MANIFESTS: list[tuple[str, bytes, str | None, tuple[int, str]]] = [
     ("a depth bomb", b'{"a":' + b"[" * 100_000, OCI_MANIFEST, (400, "MANIFEST_INVALID")),
     ("depth 65", b'{"a":' + b"[" * 64 + b"]" * 64 + b"}", OCI_MANIFEST, (400, "MANIFEST_INVALID")),
     ("a million objects", b'{"a":[' + b"{}," * 1_000_000 + b"0]}", OCI_MANIFEST, (400, "MANIFEST_INVALID")),
+    ("a string of quotes without end", b'{"' + b'\\"' * 2_000_000, OCI_MANIFEST, (400, "MANIFEST_INVALID")),
+    ("a million backslashes", b'{"' + b"\\" * 1_000_000, OCI_MANIFEST, (400, "MANIFEST_INVALID")),
+    ("a number of 4 MB", b'{"a":' + b"9" * 4_000_000 + b"}", OCI_MANIFEST, (400, "MANIFEST_INVALID")),
     ("NaN", body()[:-1] + b',"x":NaN}', OCI_MANIFEST, (400, "MANIFEST_INVALID")),
     ("manifests and layers", body(manifests=[]), OCI_MANIFEST, (400, "MANIFEST_INVALID")),
     ("another mediaType", body(mediaType=OCI_INDEX), OCI_MANIFEST, (400, "MANIFEST_INVALID")),
@@ -35,6 +51,31 @@ MANIFESTS: list[tuple[str, bytes, str | None, tuple[int, str]]] = [
     ("no config", b'{"schemaVersion":2,"layers":[]}', OCI_MANIFEST, (400, "MANIFEST_INVALID")),
     ("layers no array", body(layers={}), OCI_MANIFEST, (400, "MANIFEST_INVALID")),
     ("a layer no object", body(layers=["x"]), OCI_MANIFEST, (400, "MANIFEST_INVALID")),
+    (
+        "annotations of a referrer that fill a list",
+        body(subject={"mediaType": "a/b", "size": 1, "digest": digest(b"x")}, annotations={"a": "\1" * 180_000}),
+        OCI_MANIFEST,
+        (400, "MANIFEST_INVALID"),
+    ),
+    ("a size that is no integer", body(layers=[descriptor(b"x") | {"size": 1.0}]), OCI_MANIFEST, INVALID),
+    ("a size that is true", body(layers=[descriptor(b"x") | {"size": True}]), OCI_MANIFEST, INVALID),
+    ("a size of 2^63", body(layers=[descriptor(b"x") | {"size": 2**63}]), OCI_MANIFEST, (400, "SIZE_INVALID")),
+    (
+        "a digest in capitals",
+        body(layers=[descriptor(b"x") | {"digest": digest(b"x").upper()}]),
+        OCI_MANIFEST,
+        BAD_DIGEST,
+    ),
+    (
+        "a digest of no known algorithm",
+        body(layers=[descriptor(b"x") | {"digest": "md5:" + "0" * 32}]),
+        OCI_MANIFEST,
+        BAD_DIGEST,
+    ),
+    ("a line break in an annotation's key", body(annotations={"a\r\nb": ""}), OCI_MANIFEST, INVALID),
+    ("a line break in a layer's type", body(layers=[descriptor(b"x", "a/b\nc")]), OCI_MANIFEST, INVALID),
+    ("a config that is null", body(config=None), OCI_MANIFEST, INVALID),
+    ("a subject without a size", body(subject={"mediaType": "a/b", "digest": digest(b"x")}), OCI_MANIFEST, INVALID),
     ("annotations no map", body(annotations={"a": 1}), OCI_MANIFEST, (400, "MANIFEST_INVALID")),
     ("a line break in artifactType", body(artifactType="a/b\r\nX: y"), OCI_MANIFEST, (400, "MANIFEST_INVALID")),
     (
@@ -224,6 +265,20 @@ async def test_a_nul_in_a_query_is_no_failure(client: httpx.AsyncClient) -> None
     assert (await client.get("/v2/a/tags/list?last=%00")).json()["tags"] == ["latest"]
     assert (await client.post(f"/v2/a/blobs/uploads/?mount={digest(b'')}&from=%00")).status_code == 202
     assert (await client.get(f"/v2/a/referrers/{named}?last=%00")).status_code == 400
+
+
+async def test_no_count_of_referrers_is_a_failure(client: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    """None at all, or fewer than there are, while the list is longer than the registry reads at once."""
+    for module in (sql_manifests, lists):
+        monkeypatch.setattr(module, "REFERRERS_PAGE", 2)
+    named = await push_image(client, "a", b"x")
+    for number in range(3):
+        raw = image(subject=descriptor(image(b"x"), OCI_MANIFEST), annotations={"n": str(number)})
+        assert (await push_manifest(client, "a", raw, digest(raw))).status_code == 201
+    for count, shown in (("0", 0), ("1", 1), ("9", 2)):
+        answer = await client.get(f"/v2/a/referrers/{named}", params={"n": count})
+        assert (answer.status_code, len(answer.json()["manifests"])) == (200, shown)
+        assert ("next" in answer.links) == (shown > 0)
 
 
 async def test_more_uploads_than_a_repository_may_have_are_refused(client: httpx.AsyncClient, shelf: Any) -> None:

@@ -1,229 +1,38 @@
-"""Pushes, tags, mounts, deletes, crashes and sweeps in any order, against a model in memory."""
+"""Nothing that somebody can reach is ever removed, and all garbage goes in the end."""
 
-import asyncio
-import hashlib
-import json
-import shutil
-from datetime import timedelta
-from typing import Any
-
-import asyncpg
-import httpx
 import pytest
 from hypothesis import HealthCheck, settings
-from hypothesis import strategies as st
-from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
+from hypothesis.stateful import RuleBasedStateMachine, run_state_machine_as_test
 
-from registry.app import Application
-from registry.config import load
-from registry.content.fsck import compare
-from registry.content.jobs import sweep
-from registry.infra.http.boundary import Boundary
-
-OCI_MANIFEST = "application/vnd.oci.image.manifest.v1+json"
-OCI_INDEX = "application/vnd.oci.image.index.v1+json"
-REPOS = ("a", "b")
-BLOBS = (b"{}", b"one", b"two", b"three")
-TAGS = ("x", "y")
-_TABLES = "outbox, doomed, review, uploads, tags, refs, manifests, blob_links, blobs, repositories"
+from tests.properties.interleaving import Busy
+from tests.properties.machine import Registry
 
 
-def digest(content: bytes) -> str:
-    return f"sha256:{hashlib.sha256(content).hexdigest()}"
-
-
-def describe(content: bytes, media_type: str) -> dict[str, Any]:
-    return {"mediaType": media_type, "digest": digest(content), "size": len(content)}
-
-
-class Registry(RuleBasedStateMachine):
-    """The model: links, manifests, tags. What it holds must be there; the rest must go in the end."""
-
-    environ: dict[str, str]
-    manifests_made = Bundle("manifests_made")
-
-    @initialize()
-    def begin(self) -> None:
-        self.loop = asyncio.new_event_loop()
-        self.links: set[tuple[str, bytes]] = set()
-        self.manifests: dict[tuple[str, str], bytes] = {}
-        self.tags: dict[tuple[str, str], str] = {}
-        self.run(self.start(empty=True))
-
-    def run(self, work: Any) -> Any:
-        return self.loop.run_until_complete(work)
-
-    async def start(self, *, empty: bool) -> None:
-        if empty:
-            connection = await asyncpg.connect(self.environ["DATABASE_URL"])
-            await connection.execute(f"TRUNCATE {_TABLES} RESTART IDENTITY CASCADE")
-            await connection.close()
-            shutil.rmtree(self.environ["GATI_DATA_DIR"], ignore_errors=True)
-        self.app = Application(load(self.environ))
-        self.life = self.app.lifespan()
-        await self.life.__aenter__()
-        transport = httpx.ASGITransport(Boundary(self.app), raise_app_exceptions=False)
-        self.client = httpx.AsyncClient(transport=transport, base_url="http://localhost")
-
-    async def stop(self) -> None:
-        await self.client.aclose()
-        await self.life.__aexit__(None, None, None)
-
-    @rule(repo=st.sampled_from(REPOS), content=st.sampled_from(BLOBS), cut=st.integers(0, 5))
-    def push_blob(self, repo: str, content: bytes, cut: int) -> None:
-        place = self.run(self.client.post(f"/v2/{repo}/blobs/uploads/")).headers["location"]
-        self.run(self.client.patch(place, content=content[:cut]))
-        answer = self.run(self.client.put(place, params={"digest": digest(content)}, content=content[cut:]))
-        assert answer.status_code == 201
-        self.links.add((repo, content))
-
-    @rule(repo=st.sampled_from(REPOS))
-    def abandon_upload(self, repo: str) -> None:
-        place = self.run(self.client.post(f"/v2/{repo}/blobs/uploads/")).headers["location"]
-        assert self.run(self.client.patch(place, content=b"half")).status_code == 202
-
-    @rule(source=st.sampled_from(REPOS), repo=st.sampled_from(REPOS), content=st.sampled_from(BLOBS))
-    def mount(self, source: str, repo: str, content: bytes) -> None:
-        query = {"mount": digest(content), "from": source}
-        answer = self.run(self.client.post(f"/v2/{repo}/blobs/uploads/", params=query))
-        if (source, content) in self.links:
-            assert answer.status_code == 201
-        if answer.status_code == 201:
-            self.links.add((repo, content))
-
-    @rule(target=manifests_made, repo=st.sampled_from(REPOS), layer=st.sampled_from(BLOBS), tag=st.sampled_from(TAGS))
-    def push_image(self, repo: str, layer: bytes, tag: str) -> str:
-        body = {"schemaVersion": 2, "mediaType": OCI_MANIFEST, "config": describe(b"{}", "application/vnd.test")}
-        raw = json.dumps(body | {"layers": [describe(layer, "application/vnd.test")]}).encode()
-        complete = {(repo, b"{}"), (repo, layer)} <= self.links
-        return self.put(repo, tag, raw, OCI_MANIFEST, complete=complete)
-
-    @rule(target=manifests_made, repo=st.sampled_from(REPOS), child=manifests_made, tag=st.sampled_from(TAGS))
-    def push_index(self, repo: str, child: str, tag: str) -> str:
-        held = self.manifests.get((repo, child))
-        if held is None:
-            return child
-        entry = {"mediaType": json.loads(held)["mediaType"], "digest": child, "size": len(held)}
-        raw = json.dumps({"schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": [entry]}).encode()
-        return self.put(repo, tag, raw, OCI_INDEX, complete=True)
-
-    def put(self, repo: str, tag: str, raw: bytes, media_type: str, *, complete: bool) -> str:
-        headers = {"Content-Type": media_type}
-        answer = self.run(self.client.put(f"/v2/{repo}/manifests/{tag}", content=raw, headers=headers))
-        if complete:
-            assert answer.status_code == 201, answer.text
-        if answer.status_code == 201:
-            self.manifests[repo, digest(raw)] = raw
-            self.tags[repo, tag] = digest(raw)
-        return digest(raw)
-
-    @rule(repo=st.sampled_from(REPOS), tag=st.sampled_from(TAGS))
-    def delete_tag(self, repo: str, tag: str) -> None:
-        answer = self.run(self.client.delete(f"/v2/{repo}/manifests/{tag}"))
-        assert (answer.status_code == 202) == ((repo, tag) in self.tags)
-        self.tags.pop((repo, tag), None)
-
-    @rule(repo=st.sampled_from(REPOS), named=manifests_made)
-    def delete_manifest(self, repo: str, named: str) -> None:
-        answer = self.run(self.client.delete(f"/v2/{repo}/manifests/{named}"))
-        if (repo, named) not in self.manifests:
-            assert answer.status_code == 404
-        elif named in self.held(repo):
-            assert answer.status_code == 405
-        else:
-            assert answer.status_code == 202
-            self.tags = {key: value for key, value in self.tags.items() if (key[0], value) != (repo, named)}
-            del self.manifests[repo, named]
-
-    @rule()
-    def sweep_within_grace(self) -> None:
-        self.run(sweep(self.app.shelf()))
-
-    @rule()
-    def restart(self) -> None:
-        self.run(self.stop())
-        self.run(self.start(empty=False))
-
-    @rule()
-    def sweep_after_grace(self) -> None:
-        """All reviews and expiries fall due: unreferenced links go, references keep theirs; former children go."""
-        self.run(self.pass_time())
-        for repo in REPOS:
-            for content in BLOBS:
-                if digest(content) not in self.held(repo):
-                    self.links.discard((repo, content))
-            for named in [named for where, named in self.manifests if where == repo]:
-                answer = self.run(self.client.head(f"/v2/{repo}/manifests/{named}"))
-                if answer.status_code == 404:
-                    assert named not in self.held(repo)
-                    assert named not in [value for (where, _), value in self.tags.items() if where == repo]
-                    del self.manifests[repo, named]
-        self.run(self.pass_time())
-        for repo in REPOS:
-            for content in BLOBS:
-                if digest(content) not in self.held(repo):
-                    self.links.discard((repo, content))
-
-    async def pass_time(self) -> None:
-        for _ in range(3):
-            async with self.app.shelf().db.connection() as connection:
-                await connection.execute("UPDATE review SET due = clock_timestamp()")
-                await connection.execute("UPDATE uploads SET expires_at = clock_timestamp()")
-                await connection.execute("UPDATE doomed SET due = clock_timestamp()")
-                await connection.execute(
-                    "UPDATE manifests SET pushed_at = pushed_at - interval '2 days', pulled_at = NULL"
-                )
-            await sweep(self.app.shelf(), timedelta())
-
-    def held(self, repo: str) -> set[str]:
-        found: set[str] = set()
-        for (where, _), raw in self.manifests.items():
-            if where == repo:
-                body = json.loads(raw)
-                parts = body.get("manifests") or [body["config"], *body["layers"]]
-                found |= {part["digest"] for part in parts}
-        return found
-
-    @invariant()
-    def nothing_reachable_is_gone(self) -> None:
-        for repo, content in getattr(self, "links", ()):
-            answer = self.run(self.client.get(f"/v2/{repo}/blobs/{digest(content)}"))
-            assert (answer.status_code, answer.content) == (200, content)
-        for (repo, named), raw in getattr(self, "manifests", {}).items():
-            assert self.run(self.client.get(f"/v2/{repo}/manifests/{named}")).content == raw
-        for (repo, tag), named in getattr(self, "tags", {}).items():
-            answer = self.run(self.client.head(f"/v2/{repo}/manifests/{tag}"))
-            assert answer.headers["docker-content-digest"] == named
-
-    def teardown(self) -> None:
-        """In the end all garbage has gone, and one object is left for each digest."""
-        if not hasattr(self, "loop"):
-            return
-        try:
-            self.sweep_after_grace()
-            found = self.run(compare(self.app.shelf(), rehash=True))
-            assert (found.is_clean, found.stray) == (True, [])
-            wanted = {digest(content) for _, content in self.links}
-            objects = [key for key, *_ in list(self.app.shelf().store.keys())]
-            assert len(objects) == len(wanted) == found.blobs
-        finally:
-            self.run(self.stop())
-            self.loop.close()
-
-
-# Feature: gati-registry, Property 22: Layer deduplication
-def test_nothing_reachable_is_removed_and_all_garbage_goes(environ: dict[str, str]) -> None:
-    """One stored object for each digest, whatever happens in whatever order."""
-    machine = type("Machine", (Registry,), {"environ": environ | {"GRACE": "1h"}})
+def explore(machine: type[RuleBasedStateMachine], environ: dict[str, str], examples: int) -> None:
+    """Run the machine in many orders."""
     limits = settings(
-        max_examples=100,
+        max_examples=examples,
         stateful_step_count=12,
         deadline=None,
         suppress_health_check=list(HealthCheck),
         print_blob=True,
     )
-    run_state_machine_as_test(machine, settings=limits)
-    assert issubclass(machine, Registry)
+    settled = {"environ": environ | {"GRACE": "1h", "SPARSE_MANIFESTS": "none"}}
+    run_state_machine_as_test(type("Machine", (machine,), settled), settings=limits)
+
+
+# Feature: gati-registry, Property 22: Layer deduplication
+def test_nothing_reachable_is_removed_and_all_garbage_goes(environ: dict[str, str]) -> None:
+    """One stored object for each digest, whatever happens in whatever order."""
+    explore(Registry, environ, 100)
+    assert issubclass(Registry, RuleBasedStateMachine)
+
+
+# Feature: gati-registry, Property 22: Layer deduplication, between actions that run at once
+def test_actions_that_run_at_once_lose_nothing_and_leave_nothing(environ: dict[str, str]) -> None:
+    """Pushes, mounts, deletes and the sweep, interleaved as the database orders them."""
+    explore(Busy, environ, 30)
+    assert issubclass(Busy, Registry)
 
 
 pytestmark = pytest.mark.timeout(600)
