@@ -81,4 +81,4 @@ def _plain(text: str) -> str:
 
 
 def _time(access: Access) -> str:
-    return datetime.fromtimestamp(access.time, UTC).isoformat(timespec="microseconds")
+    return datetime.fromtimestamp(access.time, UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
