@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
 from starlette.routing import Router
@@ -43,22 +43,27 @@ async def open_shelf(settings: Settings) -> Shelf:
         arguments = server.connect_arguments()
     store = DirectoryStore(settings.storage_url, settings.disk_reserve)
     await asyncio.to_thread(store.prepare)
-    counters = _counters(settings)
-    token = counters.token if counters is not None else ""
-    db = await open_database(arguments, settings.database_pool_min, settings.database_pool_max, token)
+    is_alone = settings.database_url is None or settings.single_host
+    async with AsyncExitStack() as opened:
+        counters = Counters(settings.storage_url / COUNTERS) if is_alone else None
+        token = ""
+        if counters is not None:
+            opened.callback(counters.close)
+            token = counters.token
+        db = await open_database(arguments, settings.database_pool_min, settings.database_pool_max, token)
+        opened.push_async_callback(db.close)
+        await _check_others(settings, db, counters)
+        secret = await _secret(db)
+        opened.pop_all()
+    return Shelf(db, store, _policy(settings), secret, Changes(db, counters))
+
+
+async def _check_others(settings: Settings, db: Database, counters: Counters | None) -> None:
+    """Refuse to run beside processes of the other kind; this one's cell or connection can be seen by them already."""
     if counters is not None and await db.has_connections(""):
-        await db.close()
         raise Unavailable("Processes of this registry run without SINGLE_HOST: it holds for all of them or for none.")
-    return Shelf(db, store, _policy(settings), await _secret(db), Changes(db, counters))
-
-
-def _counters(settings: Settings) -> Counters | None:
-    path = settings.storage_url / COUNTERS
-    if settings.database_url is None or settings.single_host:
-        return Counters(path)
-    if Counters.is_used(path):
+    if counters is None and await asyncio.to_thread(Counters.is_used, settings.storage_url / COUNTERS):
         raise Unavailable("Other processes of this registry answer from memory: set SINGLE_HOST=true here, too.")
-    return None
 
 
 async def _secret(db: Database) -> bytes:

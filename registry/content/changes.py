@@ -14,7 +14,10 @@ _PAUSE: Final = 0.5
 
 
 class Changes:
-    """Wraps every commit that alters what a read tells. Without counters nothing is remembered, nothing announced."""
+    """Wraps every commit that alters what a read tells. Without counters nothing is remembered, nothing announced.
+
+    What cannot be announced is refused (`Unavailable`): others would go on answering with what was before.
+    """
 
     def __init__(self, db: Database, counters: Counters | None) -> None:
         self._db = db
@@ -47,6 +50,8 @@ class Changes:
         if self.counters is None or not slots:
             yield
             return
+        if not self.counters.is_shared():
+            raise Unavailable(f"{self.counters.path} was removed or replaced: restart every process of this registry.")
         self.counters.begin(slots)
         try:
             yield

@@ -82,9 +82,12 @@ class Database:
         self.lost.difference_update(set(asked).difference(row["pid"] for row in rows))
 
     async def has_connections(self, token: str) -> bool:
-        """Whether the server still holds connections of the process that `open_database` gave this token."""
+        """Whether this database still has connections of the process that `open_database` gave this token."""
         async with self.connection() as connection:
-            statement = "SELECT EXISTS (SELECT FROM pg_stat_activity WHERE application_name = $1)"
+            statement = (
+                "SELECT EXISTS (SELECT FROM pg_stat_activity "
+                "WHERE application_name = $1 AND datname = current_database())"
+            )
             return bool(await connection.fetchval(statement, _application(token)))
 
     async def close(self) -> None:

@@ -10,6 +10,7 @@ import fcntl
 import mmap
 import os
 import secrets
+import stat
 import struct
 from collections.abc import Iterable
 from pathlib import Path
@@ -64,7 +65,7 @@ class Counters:
         self.path = path
         self._last: dict[tuple[int, ...], Stamp] = {}
         self.token = secrets.token_hex(_TOKEN // 2)
-        self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+        self._file = _open(path, os.O_CREAT)
         try:
             self._prepare()
             self.map = mmap.mmap(self._file, _SIZE)
@@ -156,7 +157,7 @@ class Counters:
     def is_used(path: Path) -> bool:
         """Whether a process holds a cell of the file at `path`."""
         try:
-            file = os.open(path, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW)
+            file = _open(path)
         except FileNotFoundError:
             return False
         try:
@@ -213,6 +214,20 @@ class Counters:
 
     def _lock(self, index: int, kind: int) -> None:
         fcntl.fcntl(self._file, fcntl.F_OFD_SETLK, _area(kind, index, 1))
+
+
+def _open(path: Path, flags: int = 0) -> int:
+    """A descriptor of the regular file at `path`, never of what a link there points to."""
+    try:
+        file = os.open(path, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK | flags, 0o600)
+    except FileNotFoundError:
+        raise
+    except OSError as error:
+        raise Unavailable(f"{path} cannot be used: {error.strerror}.") from error
+    if not stat.S_ISREG(os.fstat(file).st_mode):
+        os.close(file)
+        raise Unavailable(f"{path} cannot be used: it is no file.")
+    return file
 
 
 def _area(kind: int, start: int, length: int) -> bytes:

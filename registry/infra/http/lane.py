@@ -20,12 +20,13 @@ from registry.infra.telemetry import logs, metrics
 from registry.infra.telemetry.access import Access
 
 LARGEST: Final = 512 * 1024
-_CALLERS: Final = 4096
-_RIGHTS: Final = 4096
 _SEEN: Final = 65536
 _ENTRY_BYTES: Final = 700
+_CALLER_BYTES: Final = 400
+_RIGHT_BYTES: Final = 200
 _LINE: Final = re.compile(rb"(GET|HEAD) (/[!-$&->@-~]*)(?:\?([!-~]{0,500}))? HTTP/1\.1")
 _FIELD: Final = re.compile(rb"\r\n([A-Za-z-]+):[\t ]*([\x20-\x7e]*)")
+_END: Final = b"\r\n\r\n"
 _PLAIN: Final = frozenset({b"host", b"user-agent", b"accept", b"accept-encoding", b"authorization", b"connection"})
 _QUERY: Final = frozenset({"n", "last", "artifactType"})
 
@@ -98,7 +99,7 @@ def parse_ticket(data: bytes) -> Ticket | None:
 
 
 def _is_plain(section: bytes) -> bool:
-    if _FIELD.sub(b"", section) != b"\r\n\r\n":
+    if section.find(_END) != len(section) - len(_END) or _FIELD.sub(b"", section) != _END:
         return False
     values = {name.lower(): value.strip().lower() for name, value in _FIELD.findall(section)}
     return (
@@ -117,12 +118,12 @@ def _is_known_query(query: bytes | None) -> bool:
 
 
 class Lane:
-    """Answers and rights of one process, at most `memory` bytes of answers."""
+    """Answers and rights of one process: at most `memory` bytes of answers, and a quarter of that of rights."""
 
     def __init__(self, counters: Counters, memory: int) -> None:
         self.counters = counters
         self._memory = memory
-        self._used = 0
+        self._used = self._used_by_rights = 0
         self._rights: dict[bytes, dict[str, Right]] = {}
         self._kept: dict[bytes, Kept] = {}
         self._seen: set[int] = set()
@@ -176,12 +177,7 @@ class Lane:
         if len(answer.body) > LARGEST or not (self._is_on and self.counters.holds(ask.stamp)):
             return
         (line, section), is_head = ask.ticket, ask.label.method == "HEAD"
-        if len(self._rights) >= _CALLERS:
-            self._rights.clear()
-        rights = self._rights.setdefault(section, {})
-        if len(rights) >= _RIGHTS:
-            rights.clear()
-        rights[ask.repository] = right
+        self._admit(section, ask.repository, right)
         self.forget(line)
         head, body = answer.head(), b"" if is_head else answer.body
         size = len(line) + len(head) + len(body) + _ENTRY_BYTES
@@ -190,6 +186,18 @@ class Lane:
         self._used += size
         while self._used > self._memory:
             self.forget(next(iter(self._kept)))
+
+    def _admit(self, section: bytes, repository: str, right: Right) -> None:
+        """Remember a right; all others are forgotten where there is no room for it."""
+        rights = self._rights.get(section, {})
+        size = 0 if rights else len(section) + _CALLER_BYTES
+        if repository not in rights:
+            size += len(repository) + _RIGHT_BYTES
+        self._used_by_rights += size
+        if self._used_by_rights > self._memory // 4:
+            self._rights.clear()
+            self._used_by_rights, rights = size, {}
+        self._rights.setdefault(section, rights)[repository] = right
 
     def forget(self, line: bytes) -> None:
         """Keep the answer to this request line no longer."""

@@ -2,17 +2,20 @@
 
 import asyncio
 import math
+import os
 import secrets
 from typing import Any, Final, cast
 
+import structlog
 from uvicorn.config import Config
 from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 from uvicorn.server import ServerState
 
 from registry.core.errors import BadRequest, HeadersTooLarge, RegistryError, RequestTimeout
+from registry.infra.http.answers import Stretch
 from registry.infra.http.connections import Connections
 from registry.infra.http.exchange import Exchange
-from registry.infra.http.lane import Lane
+from registry.infra.http.lane import Kept, Lane
 from registry.infra.http.limits import Limits
 from registry.infra.http.parsing import RequestParser
 from registry.infra.http.plain import PlainProtocol
@@ -29,7 +32,7 @@ class _Trailers(list[tuple[bytes, bytes]]):
 
 
 _TRAILERS: Final = _Trailers()
-_FLUSH_PAUSE: Final = 0.001
+_log = structlog.get_logger("registry.http")
 
 
 class RegistryProtocol(PlainProtocol):
@@ -226,17 +229,27 @@ class RegistryProtocol(PlainProtocol):
             return True
         if self.scheme == "https" or self._outlet.raw.get_write_buffer_size():
             return False
+        return self._answer_with_file(lane, kept, kept.file)
+
+    def _answer_with_file(self, lane: Lane, kept: Kept, stretch: Stretch) -> bool:
         try:
-            descriptor = kept.file.open()
+            descriptor = stretch.open()
         except (OSError, RegistryError):
             return False
         self.flow.pause_reading()
-        self._send(lane.head(kept), descriptor, kept.file, self._rest)
+        try:
+            self._send(lane.head(kept), descriptor, stretch, self._rest)
+        except OSError:
+            os.close(descriptor)
+            self.flow.resume_reading()
+            return False
         return True
 
     def _rest(self, error: Exception | None) -> None:
         """An answer with a file is over."""
         if error is not None:
+            if not isinstance(error, ConnectionError):
+                _log.error("a stored object could not be sent", exc_info=error)
             self.abort()
         elif self._last:
             self._close()
@@ -358,7 +371,7 @@ class RegistryProtocol(PlainProtocol):
 
     def _check_taken(self) -> None:
         """An answer may be slow, not stuck."""
-        if self._sender is None and not self.flow.write_paused:
+        if self._sender is None and not self.flow.write_paused and not self._is_flushing:
             return
         left = self._sender.left if self._sender is not None else self._outlet.raw.get_write_buffer_size()
         if left >= self._unsent:

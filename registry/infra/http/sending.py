@@ -13,7 +13,7 @@ _PIECE: Final = 1 << 20
 
 
 class FileSender:
-    """One answer with a file in it, on a duplicate of the socket, because the event loop owns the original.
+    """One answer with a file in it, on `own`, a duplicate of the socket, because the event loop owns the original.
 
     Nothing else may be in the transport's buffer, or be written to it, until `ended` is called: with None, or with the
     reason why not all was sent.
@@ -25,7 +25,7 @@ class FileSender:
     def __init__(
         self,
         loop: asyncio.AbstractEventLoop,
-        original: socket.socket,
+        own: socket.socket,
         head: bytes,
         descriptor: int,
         stretch: Stretch,
@@ -37,7 +37,7 @@ class FileSender:
         self._at = stretch.start
         self.left = stretch.size
         self._ended = ended
-        self._socket = socket.fromfd(original.fileno(), original.family, original.type)
+        self._socket = own
         self._waits = False
 
     def start(self) -> None:
