@@ -1,0 +1,89 @@
+"""The harness runs, writes what it promises, and counts no failure as a figure. No timing is asserted."""
+
+import json
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from benchmarks import load, script
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _compiler() -> None:
+    try:
+        load.compiled()
+    except load.Absent as error:
+        pytest.skip(str(error))
+
+
+class _Refusing(BaseHTTPRequestHandler):
+    """A registry that is there and refuses to be read."""
+
+    protocol_version = "HTTP/1.1"
+
+    def do_GET(self) -> None:
+        self.send_response(200 if self.server.lenient(self.path) else 503)  # type: ignore[attr-defined]
+        self.send_header("Content-Length", "2")
+        self.end_headers()
+        self.wfile.write(b"{}")
+
+    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the name of the base class
+        """Say nothing."""
+
+
+@contextmanager
+def _peer(lenient: Any) -> Iterator[str]:
+    with ThreadingHTTPServer(("127.0.0.1", 0), _Refusing) as server:
+        server.lenient = lenient  # type: ignore[attr-defined]
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_address[1]}"
+        server.shutdown()
+
+
+def _run(folder: Path, *words: str) -> tuple[subprocess.CompletedProcess[str], dict[str, Any], str]:
+    sized = ["--rounds", "1", "--seconds", "0.2", "--scale", "0.01", "--connections", "2"]
+    command = [sys.executable, "-m", "benchmarks", *sized, "--output", str(folder), *words]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    written = folder / "results.json"
+    assert written.exists(), done.stderr
+    return done, json.loads(written.read_text()), (folder / "results.md").read_text()
+
+
+def test_a_run_writes_figures_of_this_registry_and_of_nothing_that_refuses(tmp_path: Path) -> None:
+    without = ("--without", "distribution,debian,nginx")
+    rows = ("--rows", "version,manifest-get,blob-head,push-1")
+    with _peer(lambda path: path == "/v2/") as peer:
+        done, figures, tables = _run(tmp_path, *without, *rows, "--peer", f"refusing={peer}")
+    assert done.returncode == 1, done.stderr
+    for name in ("version", "manifest-get", "blob-head", "push-1"):
+        ours = figures["rows"][name]["contenders"]["gati"]
+        assert ours["median"] > 0
+        assert not ours["failed"]
+        assert ours["peak_pss"] > 0
+        assert f"`{name}`" in tables
+    assert figures["rows"]["version"]["contenders"]["refusing"]["median"] > 0
+    refused = figures["rows"]["manifest-get"]["contenders"]["refusing"]
+    assert refused["failed"]
+    assert refused["median"] is None
+    assert any("manifest-get, refusing" in line for line in figures["failures"])
+    assert "FAILED" in tables
+
+
+def test_the_generator_ends_at_an_answer_that_was_not_expected(tmp_path: Path) -> None:
+    answers = iter(range(1000))
+    (tmp_path / "body").write_bytes(b"x")
+    generator = load.Generator(tmp_path, tmp_path / "body")
+    with _peer(lambda _: next(answers) < 20) as peer:
+        target = load.Target("127.0.0.1", int(peer.rpartition(":")[2]))
+        work = load.Load(jobs=[script.job(script.get("/v2/"))] * 50, connections=1)
+        with pytest.raises(load.RequestFailed, match="answered 503, not 200"):
+            generator.run(target, work)
