@@ -21,7 +21,8 @@ ADDRESS: Final = "127.0.0.1"
 OURS: Final = "gati"
 DISTRIBUTION: Final = "distribution"
 DEBIAN: Final = "debian"
-_ROOT: Final = Path(__file__).resolve().parents[1]
+ROOT: Final = Path(__file__).resolve().parents[1]
+"""The checkout: servers are started in it."""
 _START_SECONDS: Final = 60.0
 _STOP_SECONDS: Final = 60.0
 _PROBE_PAUSE: Final = 0.005
@@ -83,7 +84,7 @@ def launch(command: list[str], environ: dict[str, str], port: int) -> tuple["sub
     """
     begun = time.monotonic()
     process = subprocess.Popen(
-        command, cwd=_ROOT, env=environ, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        command, cwd=ROOT, env=environ, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     )
     while not answers(port):
         if process.poll() is not None:
@@ -153,7 +154,7 @@ def distribution() -> Starter:
     Raises:
         Absent: it is not built.
     """
-    install = _ROOT / "tests" / "clients" / "install"
+    install = ROOT / "tests" / "clients" / "install"
     place = subprocess.run([install, "--print-path"], capture_output=True, text=True, check=True).stdout.strip()
     program = Path(place) / "registry"
     if not program.exists():

@@ -7,8 +7,6 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from statistics import median
 
-import httpx
-
 from benchmarks.load import Absent, Latency, RequestFailed
 from benchmarks.process_cost import Cost, Memory, Meter
 from benchmarks.rows import Row, Sample
@@ -54,10 +52,10 @@ class Outcome:
 
     @property
     def peak(self) -> Memory:
-        """The most memory that was seen."""
+        """The most memory that was seen; nothing where the row asked another server."""
         found = Memory(0, 0)
-        for cost in self.costs:
-            found = found.most(cost.peak)
+        for sample, cost in zip(self.samples, self.costs, strict=True):
+            found = found.most(cost.peak) if sample.requests else found
         return found
 
     @property
@@ -92,12 +90,18 @@ def say(text: str) -> None:
 
 def measure_all(rows: Iterable[Row], stands: Sequence[Stand], deadline: float, results: Results) -> None:
     """Measure the rows; those that are not begun by the deadline are left out."""
+    reason = ""
     for row in rows:
         if time.monotonic() > deadline:
-            results.left_out[row.name] = "the time was up"
+            reason = reason or "the time was up"
+        if reason:
+            results.left_out[row.name] = reason
             continue
         say(f"{row.name}: {row.title}")
-        results.outcomes[row.name] = _measure(row, [stand for stand in stands if takes_part(row, stand)])
+        try:
+            results.outcomes[row.name] = _measure(row, [stand for stand in stands if takes_part(row, stand)])
+        except KeyboardInterrupt:
+            results.left_out[row.name] = reason = "the run was interrupted"
 
 
 def takes_part(row: Row, stand: Stand) -> bool:
@@ -129,9 +133,9 @@ def _prepared(row: Row, stand: Stand, outcome: Outcome) -> bool:
         return False
     try:
         row.prepare(stand)
-        if not (row.single or row.writes):
+        if not (row.single or row.writes or row.cold):
             _warm(row, stand)
-    except (NotOffered, Absent, RequestFailed, httpx.HTTPError, OSError) as error:
+    except Exception as error:  # noqa: BLE001 - whatever breaks one row must not take the others with it
         _give_up(outcome, error)
     return not outcome.reason
 
@@ -151,7 +155,7 @@ def _try(row: Row, stand: Stand, outcome: Outcome) -> None:
     try:
         with Meter(stand.contender.server) as meter:
             sample = row.measure(stand)
-    except (NotOffered, Absent, RequestFailed, httpx.HTTPError, OSError) as error:
+    except Exception as error:  # noqa: BLE001 - the same
         _give_up(outcome, error)
         return
     outcome.samples.append(sample)
@@ -159,5 +163,6 @@ def _try(row: Row, stand: Stand, outcome: Outcome) -> None:
 
 
 def _give_up(outcome: Outcome, error: Exception) -> None:
-    outcome.reason = str(error) or type(error).__name__
+    known = isinstance(error, NotOffered | Absent | RequestFailed)
+    outcome.reason = str(error) if known else f"{type(error).__name__}: {error}"
     outcome.failed = not isinstance(error, NotOffered | Absent)

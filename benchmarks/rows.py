@@ -32,7 +32,7 @@ class Row:
     `prepare` pushes what is measured, once for each contender; for a ceiling it puts the same bytes as files, and is
     called only where `ceiling` is nginx. `measure` may raise NotOffered. `quick` rows are part of the quick run.
     A `single` row is measured once, a `writes` row after everything that is on its way to the disk has arrived there.
-    `size` is that of its largest blob.
+    A `cold` row and these two are not run once before it counts. `size` is that of the largest blob.
     """
 
     name: str
@@ -47,6 +47,7 @@ class Row:
     ours_only: bool = False
     needs_accounts: bool = False
     single: bool = False
+    cold: bool = False
     writes: bool = False
 
 

@@ -2,11 +2,19 @@
 
 from typing import Final
 
-from benchmarks import rows_lists, rows_pushes, rows_reads, rows_uploads
+from benchmarks import rows_accounts, rows_growth, rows_life, rows_lists, rows_pushes, rows_reads, rows_uploads
 from benchmarks.load import Absent
 from benchmarks.rows import Row
 
-ROWS: Final = (*rows_reads.ROWS, *rows_uploads.ROWS, *rows_pushes.ROWS, *rows_lists.ROWS)
+ROWS: Final = (
+    *rows_reads.ROWS,
+    *rows_accounts.ROWS,
+    *rows_uploads.ROWS,
+    *rows_pushes.ROWS,
+    *rows_lists.ROWS,
+    *rows_life.ROWS,
+    *rows_growth.ROWS,
+)
 
 
 def chosen(names: str, *, quick: bool) -> tuple[Row, ...]:
