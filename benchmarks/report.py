@@ -15,6 +15,7 @@ from benchmarks.plan import Plan
 from benchmarks.rows import Row
 from benchmarks.targets import ESTIMATES, TARGETS
 
+_NONE: Final = "-"
 FASTEST: Final = "zot"
 """The peer whose figure is estimated where it takes no part."""
 
@@ -71,13 +72,13 @@ class Report:
 def number(value: float | None) -> str:
     """A figure in three digits or more."""
     if value is None:
-        return "-"
+        return _NONE
     return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.1f}" if abs(value) >= 10 else f"{value:.3g}"
 
 
 def _cell(outcome: Outcome | None) -> str:
     if outcome is None:
-        return "-"
+        return _NONE
     if outcome.reason:
         return f"failed: {outcome.reason[:60]}" if outcome.failed else outcome.reason.replace("|", "/")
     low, high = min(outcome.values), max(outcome.values)
@@ -86,7 +87,7 @@ def _cell(outcome: Outcome | None) -> str:
 
 
 def _times(ratio: float | None) -> str:
-    return "-" if ratio is None else f"{ratio:.2f} x"
+    return _NONE if ratio is None else f"{ratio:.2f} x"
 
 
 def _verdict(report: Report, row: Row) -> str:
@@ -94,7 +95,7 @@ def _verdict(report: Report, row: Row) -> str:
     target, best, estimated = TARGETS.get(row.name), report.best(row), report.estimated(row)
     bars = [bar for bar in (best[1] if best else None, estimated) if bar]
     if target is None or not bars:
-        return "-"
+        return _NONE
     ratio = report.ratio(row, (min if row.lower_is_better else max)(bars))
     if ratio is None:
         return f"{target.least:g} x"
@@ -115,14 +116,14 @@ def _figures(report: Report) -> str:
 
 def _line(report: Report, row: Row, names: list[str]) -> list[str]:
     best, estimated = report.best(row), report.estimated(row)
-    ahead = f"{_times(report.ratio(row, best[1]))} {best[0]}" if best else "-"
+    ahead = f"{_times(report.ratio(row, best[1]))} {best[0]}" if best else _NONE
     if estimated:
         ahead += f"; {_times(report.ratio(row, estimated))} of the estimate"
     return [
         f"{row.title} (`{row.name}`)",
         row.unit + (", less is better" if row.lower_is_better else ""),
         *(_cell(report.outcome(row.name, name)) for name in names),
-        f"estimated {number(estimated)}" if estimated else "-",
+        f"estimated {number(estimated)}" if estimated else _NONE,
         ahead,
         _times(report.ratio(row, report.ceiling(row))),
         _verdict(report, row),
@@ -144,8 +145,9 @@ def _costs(report: Report) -> str:
     lines = []
     for row in report.rows:
         for name, outcome in report.results.outcomes.get(row.name, {}).items():
-            if outcome.values:
-                lines.append([f"`{row.name}`", name, *_cost(outcome)])
+            cells = _cost(outcome) if outcome.values else []
+            if any(cell != _NONE for cell in cells):
+                lines.append([f"`{row.name}`", name, *cells])
     return _table(header, lines)
 
 

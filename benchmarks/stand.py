@@ -36,11 +36,18 @@ class Stand:
     folder: Path
     round: int = 0
     _made: dict[str, Any] = field(default_factory=dict)
+    _failed: dict[str, Exception] = field(default_factory=dict)
 
     def once(self, key: str, make: Callable[[], T]) -> T:
-        """What `make` answers, made when it is first asked for."""
+        """What `make` answers, or the error that it raises; it is called when its answer is first asked for."""
+        if key in self._failed:
+            raise self._failed[key]
         if key not in self._made:
-            self._made[key] = make()
+            try:
+                self._made[key] = make()
+            except Exception as error:
+                self._failed[key] = error
+                raise
         return cast("T", self._made[key])
 
     def client(self) -> httpx.Client:
