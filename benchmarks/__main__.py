@@ -41,7 +41,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--swept", type=int, metavar="N", help=f"blobs of the rows with a sweep ({FULL.swept:,})")
     add("--connections", type=int, metavar="N", help=f"connections of the load generator ({FULL.connections})")
     add("--budget", type=float, metavar="S", help="seconds after which no further row begins")
-    add("--output", type=Path, default=Path("data/benchmarks"), metavar="DIR", help="where results.md and .json go")
+    add("--output", type=Path, default=Path(".cache/benchmarks"), metavar="DIR", help="where results.md and .json go")
     add("--folder", type=Path, metavar="DIR", help="where data directories are made (a temporary folder)")
     return parser
 

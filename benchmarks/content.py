@@ -73,6 +73,18 @@ def small_blob(name: str, size: int = 1024) -> bytes:
     return hashlib.shake_256(name.encode()).digest(size)
 
 
+def image_config(name: str, layer: bytes) -> bytes:
+    """The config of an image: a registry may read it (OCI Image Configuration)."""
+    fields = {
+        "architecture": "amd64",
+        "os": "linux",
+        "config": {"Env": ["PATH=/usr/bin"], "Labels": {"name": name}},
+        "rootfs": {"type": "layers", "diff_ids": [digest(layer)]},
+        "history": [{"created": "2026-01-01T00:00:00Z", "created_by": name}],
+    }
+    return json.dumps(fields).encode()
+
+
 def descriptor(content: bytes, media_type: str = "application/octet-stream") -> dict[str, Any]:
     """What a manifest says of `content`."""
     return {"mediaType": media_type, "digest": digest(content), "size": len(content)}

@@ -124,7 +124,10 @@ class Generator:
             raise RequestFailed(f"no end after {PATIENCE:g} s") from error
         if done.returncode != 0:
             raise RequestFailed(done.stderr.strip() or f"hload ended with {done.returncode}")
-        return figures(json.loads(done.stdout))
+        found = figures(json.loads(done.stdout))
+        if found.jobs == 0:
+            raise RequestFailed(f"nothing was answered in {found.seconds:.1f} s")
+        return found
 
 
 def figures(raw: dict[str, Any]) -> Figures:

@@ -6,7 +6,7 @@ from itertools import count
 from typing import Final
 
 from benchmarks import script
-from benchmarks.content import digest, manifest, numbered_manifest, small_blob
+from benchmarks.content import digest, image_config, manifest, numbered_manifest, small_blob
 from benchmarks.load import Load
 from benchmarks.rows import Row, Sample, rate
 from benchmarks.rows_reads import BY_DIGEST, BY_TAG, LAYER_TARGET, push_image
@@ -23,7 +23,8 @@ _PULL, _PUSH = 0, 1
 
 def _artifact(repository: str, name: str, group: int = 0) -> Job:
     """A push of a new config, a new layer of 1 KiB and the manifest, under a tag."""
-    config, layer = small_blob(f"config {name}", 256), small_blob(f"layer {name}")
+    layer = small_blob(f"layer {name}")
+    config = image_config(name, layer)
     blobs = script.put_small_blob(repository, config) + script.put_small_blob(repository, layer)
     return job(*blobs, script.put_manifest(repository, f"v{name}", manifest(config, layer)), group=group)
 

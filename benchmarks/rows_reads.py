@@ -5,7 +5,7 @@ from functools import partial
 from typing import Final
 
 from benchmarks import script
-from benchmarks.content import Blob, digest, manifest, numbered_manifest, small_blob
+from benchmarks.content import Blob, digest, image_config, manifest, numbered_manifest, small_blob
 from benchmarks.load import Load
 from benchmarks.plan import GIB, MIB
 from benchmarks.rows import Row, Sample, rate, throughput
@@ -13,8 +13,8 @@ from benchmarks.script import Request, get, head, job, numbered
 from benchmarks.stand import Stand
 
 REPOSITORY: Final = "bench/read"
-CONFIG: Final = small_blob("config", 512)
 LAYER: Final = small_blob("layer", 1024)
+CONFIG: Final = image_config("bench", LAYER)
 IMAGE: Final = manifest(CONFIG, LAYER)
 MANIFESTS: Final = f"/v2/{REPOSITORY}/manifests"
 BY_TAG: Final = f"{MANIFESTS}/latest"

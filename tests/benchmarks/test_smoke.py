@@ -1,18 +1,26 @@
 """The harness runs, writes what it promises, and counts no failure as a figure. No timing is asserted."""
 
+import base64
 import json
 import subprocess
 import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from benchmarks import load, script
+from benchmarks import load, rows_accounts, script
+from benchmarks.contenders import Contender
+from benchmarks.content import Body
+from benchmarks.plan import QUICK
+from benchmarks.process_cost import Server
+from benchmarks.rows import Row
+from benchmarks.stand import NotOffered, Stand
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -47,6 +55,64 @@ def _peer(lenient: Any) -> Iterator[str]:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         yield f"http://127.0.0.1:{server.server_address[1]}"
         server.shutdown()
+
+
+class _Tokens(BaseHTTPRequestHandler):
+    """A registry that lets in who shows the token of its account."""
+
+    protocol_version = "HTTP/1.1"
+
+    def do_GET(self) -> None:
+        shown = self.headers.get("Authorization", "")
+        if self.path.startswith("/token?"):
+            user = base64.b64decode(shown.removeprefix("Basic ")).decode().partition(":")[0]
+            self._answer(200, json.dumps({"token": f"of-{user}", "expires_in": 300}).encode())
+        else:
+            self.server.seen.append(shown)  # type: ignore[attr-defined]
+            self._answer(200 if shown.startswith("Bearer of-") else 401, b"{}")
+
+    def _answer(self, status: int, body: bytes) -> None:
+        self.send_response(status)
+        self.send_header("WWW-Authenticate", 'Bearer realm="http://registry.example/token",service="bench"')
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the name of the base class
+        """Say nothing."""
+
+
+@pytest.fixture
+def stand(tmp_path: Path) -> Iterator[Stand]:
+    """A contender with tokens and two accounts."""
+    body = Body(tmp_path / "body", 1024)
+    with ThreadingHTTPServer(("127.0.0.1", 0), _Tokens) as server:
+        server.seen = []  # type: ignore[attr-defined]
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        contender = Contender("tokens", server.server_address[1], "peer", Server(()), credential="ann:secret")
+        contender.accounts = ("ann:secret", "bob:secret")
+        plan = replace(QUICK, seconds=0.2, connections=2)
+        found = Stand(contender, plan, body, load.Generator(tmp_path, body.path), tmp_path)
+        found.once("seen", lambda: server.seen)  # type: ignore[attr-defined]
+        yield found
+        server.shutdown()
+    body.close()
+
+
+def _row(name: str) -> Row:
+    return next(row for row in rows_accounts.ROWS if row.name == name)
+
+
+def test_every_account_reads_with_a_token_of_its_own(stand: Stand) -> None:
+    assert _row("auth-many").measure(stand).value > 0
+    assert set(stand.once("seen", list[str])) >= {"Bearer of-ann", "Bearer of-bob"}
+
+
+def test_a_registry_of_tokens_is_not_measured_with_passwords(stand: Stand) -> None:
+    assert _row("auth-token").measure(stand).value > 0
+    assert _row("auth-bearer").measure(stand).value > 0
+    with pytest.raises(NotOffered, match="tokens only"):
+        _row("auth-basic").measure(stand)
 
 
 def _run(folder: Path, *words: str) -> tuple[subprocess.CompletedProcess[str], dict[str, Any], str]:
