@@ -29,7 +29,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--rows", default="", metavar="NAMES", help="only these, separated by commas; name* takes all that begin so")
     add("--list", action="store_true", help="show the rows and end")
     add("--peer", action="append", default=[], metavar="NAME=URL[@PID]", help="a running registry on this machine")
-    add("--without", default="", metavar="NAMES", help=f"leave out some of {', '.join(_BUILT_IN)}")
+    add("--without", metavar="NAMES", help=f"leave out some of {', '.join(_BUILT_IN)} (the quick run: debian)")
     add("--credential", action="append", default=[], metavar="NAME=USER:PASSWORD", help="what a contender asks for")
     add("--accounts", action="append", default=[], metavar="NAME=FILE", help="many accounts, USER:PASSWORD a line")
     add("--web-processes", type=int, metavar="N", help="WEB_PROCESSES of this registry (its own default)")
@@ -61,7 +61,8 @@ def _pairs(texts: Sequence[str]) -> dict[str, str]:
 
 def _start(options: argparse.Namespace, folder: Path, results: Results, stack: ExitStack) -> list[Contender]:
     """This registry, which must start; and the peers, which are left out where they cannot."""
-    without = {name.strip() for name in options.without.split(",")}
+    named = options.without if options.without is not None else "debian" if options.quick else ""
+    without = {name.strip() for name in named.split(",")}
     settings = _pairs(options.setting)
     found = [_started(lambda: contenders.ours(options.web_processes, settings), folder / "gati", stack)]
     makers: dict[str, Callable[[], contenders.Starter]] = {

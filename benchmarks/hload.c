@@ -4,38 +4,27 @@
 //
 // One epoll loop, no allocation while it runs, answers are read and thrown away: it has to be lighter than any server.
 // It ends with 1 at the first answer that is not the expected one: a failure is never counted as a fast success.
-//
-// SCRIPT is what benchmarks/script.py writes:
-//
-//   J <class>\n                                         begins a job: requests that one connection sends in order
-//   R <status> <token> <offset> <length> <size>\n<size bytes>\n    a request, head and beginning of its body
-//
-// <status> below 10 stands for all of its class. <length> bytes of BODY from <offset> on follow the bytes of the
-// request. In them \1 stands for the last Location with ? or & behind it, \2 for the Location as it is, \3 for the
-// token of the last answer whose <token> was 1. Latencies are those of whole jobs, apart for each class, in ms.
+// Latencies are those of whole jobs, apart for each class, in ms. hload_script.h has the form of SCRIPT.
 #define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/tcp.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
-#include <sys/mman.h>
 #include <sys/resource.h>
-#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
-enum { CLASSES = 4, HEAD_MAX = 32768, PLACE_MAX = 4096, TOKEN_MAX = 16384, SCRATCH = 262144, EVENTS = 256 };
+#include "hload_script.h"
+
+enum { HEAD_MAX = 32768, PLACE_MAX = 4096, TOKEN_MAX = 16384, SCRATCH = 262144, EVENTS = 256 };
 enum phase { SENDING, HEAD, LENGTH, CHUNK_SIZE, CHUNK_DATA, CHUNK_END, TRAILER };
 enum order { ONCE, CYCLE, RANDOM };
 
-typedef struct { int expect, token, marked; long offset, length, size, head; const char *bytes; } Request;
-typedef struct { int first, count, class; } Job;
 typedef struct { float *ms; long count, room; } Latencies;
 typedef struct {
     int fd, job, step, status, close, fresh, waiting;
@@ -49,9 +38,7 @@ typedef struct {
 } Connection;
 
 static struct sockaddr_in server;
-static Request *requests;
-static Job *jobs;
-static int job_count, poll_fd;
+static int poll_fd;
 static long next_job, done_jobs, done_requests, received, sent_bytes, reconnects;
 static enum order order;
 static const char *body;
@@ -65,75 +52,12 @@ static double now(void) {
     return t.tv_sec + t.tv_nsec * 1e-9;
 }
 
-__attribute__((noreturn, format(printf, 1, 2))) static void fail(const char *form, ...) {
-    va_list values;
-    va_start(values, form);
-    vfprintf(stderr, form, values);
-    va_end(values);
-    fputc('\n', stderr);
-    exit(1);
-}
-
-static void *need(void *memory) {
-    if (memory == NULL) fail("out of memory");
-    return memory;
-}
-
 // What was asked: the first line of the request that the connection works on.
 static const char *asked(const Connection *c) {
     static char line[300];
     const Request *r = &requests[jobs[c->job].first + c->step];
     snprintf(line, sizeof line, "%.*s", (int)strcspn(r->bytes, "\r\n"), r->bytes);
     return line;
-}
-
-static const char *map(const char *path, long *size) {
-    struct stat about;
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0 || fstat(fd, &about)) fail("%s: %s", path, strerror(errno));
-    *size = about.st_size;
-    if (about.st_size == 0) fail("%s is empty", path);
-    void *memory = mmap(NULL, about.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
-    if (memory == MAP_FAILED) fail("%s: %s", path, strerror(errno));
-    close(fd);
-    return memory;
-}
-
-// Find the end of the head, and whether there is a mark in it.
-static void look(Request *r) {
-    const char *end = memmem(r->bytes, r->size, "\r\n\r\n", 4);
-    if (end == NULL) fail("a request whose head does not end: %.60s", r->bytes);
-    r->head = end - r->bytes;
-    for (long i = 0; i < r->head && !r->marked; i++) r->marked = r->bytes[i] >= 1 && r->bytes[i] <= 3;
-}
-
-static void load(const char *path, long body_size) {
-    long size, request_count = 0, request_room = 0, job_room = 0;
-    const char *at = map(path, &size), *end = at + size;
-    while (at < end) {
-        const char *line = at;
-        at = memchr(at, '\n', end - at);
-        if (at++ == NULL) fail("%s: a line does not end", path);
-        if (*line == 'J') {
-            if (job_count == job_room) jobs = need(realloc(jobs, (job_room = 2 * job_room + 64) * sizeof *jobs));
-            jobs[job_count++] = (Job){request_count, 0, atoi(line + 2) % CLASSES};
-            continue;
-        }
-        Request r = {0};
-        if (!job_count || sscanf(line, "R %d %d %ld %ld %ld", &r.expect, &r.token, &r.offset, &r.length, &r.size) != 5)
-            fail("%s: %.60s is no line of a script", path, line);
-        if (r.size > end - at || r.offset + r.length > body_size) fail("%s: a request is cut off", path);
-        r.bytes = at;
-        at += r.size + 1;
-        look(&r);
-        if (request_count == request_room)
-            requests = need(realloc(requests, (request_room = 2 * request_room + 64) * sizeof *requests));
-        requests[request_count++] = r;
-        jobs[job_count - 1].count++;
-    }
-    for (int i = 0; i < job_count; i++)
-        if (!jobs[i].count) fail("%s: job %d has no request", path, i);
-    if (!job_count) fail("%s has no jobs", path);
 }
 
 static void watch(Connection *c, int action, unsigned events) {

@@ -1,4 +1,4 @@
-"""The load generator: `hload.c`, compiled into the user's cache when it is new."""
+"""The load generator: `hload.c` and `hload_script.h`, compiled into the user's cache when it is new."""
 
 import hashlib
 import json
@@ -14,7 +14,7 @@ from benchmarks import script
 from benchmarks.script import Job
 
 SOURCE: Final = Path(__file__).with_name("hload.c")
-PATIENCE: Final = 900.0
+PATIENCE: Final = 300.0
 """Seconds until a load that does not end is ended."""
 
 
@@ -81,7 +81,8 @@ def compiled() -> Path:
     Raises:
         Absent: there is no C compiler.
     """
-    program = cache() / f"hload-{hashlib.sha256(SOURCE.read_bytes()).hexdigest()[:16]}"
+    written = b"".join(path.read_bytes() for path in (SOURCE, SOURCE.with_name("hload_script.h")))
+    program = cache() / f"hload-{hashlib.sha256(written).hexdigest()[:16]}"
     if program.exists():
         return program
     compiler = shutil.which("cc") or shutil.which("gcc")

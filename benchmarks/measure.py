@@ -114,8 +114,9 @@ def takes_part(row: Row, stand: Stand) -> bool:
 def _measure(row: Row, stands: list[Stand]) -> dict[str, Outcome]:
     outcomes = {stand.contender.name: Outcome() for stand in stands}
     ready = [stand for stand in stands if _prepared(row, stand, outcomes[stand.contender.name])]
-    for turn in range(1 if row.single else stands[0].plan.rounds if stands else 0):
-        first = turn % len(ready) if ready else 0
+    rounds = min([stand.plan.rounds for stand in ready] or [0])
+    for turn in range(1 if row.single else min(rounds, row.most_rounds)):
+        first = turn % max(1, len(ready))
         for stand in ready[first:] + ready[:first]:
             outcome = outcomes[stand.contender.name]
             if not outcome.reason:

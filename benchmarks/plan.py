@@ -21,7 +21,7 @@ class Plan:
     swept: int = 100_000
     growth: tuple[int, ...] = (1_000, 10_000, 100_000, 1_000_000)
     connections: int = 32
-    budget: float = 55 * 60.0
+    budget: float = 48 * 60.0
 
     def pieces(self, count: int) -> int:
         """This many pieces, scaled; at least one."""
@@ -29,4 +29,4 @@ class Plan:
 
 
 FULL = Plan()
-QUICK = Plan(rounds=2, seconds=1.0, scale=0.25, manifests=2_000, swept=2_000, growth=(1_000, 20_000), budget=170.0)
+QUICK = Plan(rounds=2, seconds=0.6, scale=0.25, manifests=2_000, swept=2_000, growth=(1_000, 20_000), budget=150.0)

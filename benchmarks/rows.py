@@ -32,7 +32,8 @@ class Row:
     `prepare` pushes what is measured, once for each contender; for a ceiling it puts the same bytes as files, and is
     called only where `ceiling` is nginx. `measure` may raise NotOffered. `quick` rows are part of the quick run.
     A `single` row is measured once, a `writes` row after everything that is on its way to the disk has arrived there.
-    A `cold` row and these two are not run once before it counts. `size` is that of the largest blob.
+    These two and a `cold` row are not run once before they count. `size` is that of the largest blob; `most_rounds`
+    cuts what takes long and varies little.
     """
 
     name: str
@@ -48,6 +49,7 @@ class Row:
     needs_accounts: bool = False
     single: bool = False
     cold: bool = False
+    most_rounds: int = 100
     writes: bool = False
 
 

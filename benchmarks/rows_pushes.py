@@ -17,6 +17,8 @@ _SERIAL: Final = count()
 """Numbers artifacts and repositories that must be new."""
 _REPOSITORIES: Final = 32
 _TAGS: Final = 1000
+_PATIENCE: Final = 3
+"""Samples' lengths after which a sample of pushes ends, though some are left."""
 _PULLS: Final = (get(BY_TAG), head(BY_TAG), get(BY_DIGEST), get(LAYER_TARGET), head(LAYER_TARGET), get("/v2/"))
 _PULL, _PUSH = 0, 1
 
@@ -36,7 +38,7 @@ def _artifacts(pieces: int, group: int = 0) -> list[Job]:
 
 def _push(stand: Stand, pieces: int, connections: int) -> Sample:
     jobs = _artifacts(stand.plan.pieces(pieces))
-    return rate(stand.run(Load(jobs=jobs, connections=connections, seconds=8 * stand.plan.seconds), "push"))
+    return rate(stand.run(Load(jobs=jobs, connections=connections, seconds=_PATIENCE * stand.plan.seconds), "push"))
 
 
 def _tag(stand: Stand) -> Sample:
@@ -61,7 +63,7 @@ def _mixed(stand: Stand) -> Sample:
     for n, push in enumerate(_artifacts(stand.plan.pieces(1000), _PUSH)):
         jobs += [job(_PULLS[(3 * n + k) % len(_PULLS)], group=_PULL) for k in range(3)]
         jobs.append(push)
-    figures = stand.run(Load(jobs=jobs, connections=stand.plan.connections, seconds=8 * stand.plan.seconds))
+    figures = stand.run(Load(jobs=jobs, connections=stand.plan.connections, seconds=_PATIENCE * stand.plan.seconds))
     pushes = figures.groups[_PUSH]
     sample = rate(figures, _PULL)
     return replace(sample, note=f"pushes: p50 {pushes.p50:.1f} ms, p95 {pushes.p95:.1f} ms, p99 {pushes.p99:.1f} ms")
@@ -72,6 +74,7 @@ ROWS: Final = (
         name="push-1",
         title="complete small pushes, 1 client",
         unit="artifacts/s",
+        most_rounds=3,
         measure=partial(_push, pieces=400, connections=1),
         quick=True,
     ),
@@ -79,15 +82,17 @@ ROWS: Final = (
         name="push-32",
         title="complete small pushes, 32 clients",
         unit="artifacts/s",
+        most_rounds=3,
         measure=partial(_push, pieces=2000, connections=32),
         quick=True,
     ),
-    Row(name="tag-1000", title="1,000 tags on one manifest", unit="tags/s", measure=_tag),
-    Row(name="delete", title="DELETE manifest", unit="requests/s", measure=_delete),
+    Row(name="tag-1000", title="1,000 tags on one manifest", unit="tags/s", measure=_tag, most_rounds=3),
+    Row(name="delete", title="DELETE manifest", unit="requests/s", measure=_delete, most_rounds=3),
     Row(
         name="mixed",
         title="three pulls to one push, 32 clients",
         unit="jobs/s",
+        most_rounds=3,
         measure=_mixed,
         prepare=push_image,
         quick=True,

@@ -50,6 +50,7 @@ class Upload:
             writes=True,
             quick=quick,
             size=self.size,
+            most_rounds=3,
         )
 
 
@@ -89,6 +90,7 @@ ROWS: Final = (
         unit="requests/s",
         measure=_mount,
         prepare=push_image,
+        most_rounds=3,
     ),
     Row(
         name="blob-skip",
@@ -96,6 +98,7 @@ ROWS: Final = (
         unit="artifacts/s",
         measure=_skip,
         prepare=_ready,
+        most_rounds=3,
     ),
 )
 """The rows of this file."""

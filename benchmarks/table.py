@@ -12,8 +12,8 @@ ROWS: Final = (
     *rows_uploads.ROWS,
     *rows_pushes.ROWS,
     *rows_lists.ROWS,
-    *rows_life.ROWS,
     *rows_growth.ROWS,
+    *rows_life.ROWS,
 )
 
 
