@@ -2,6 +2,7 @@
 
 import argparse
 import shutil
+import signal
 import sys
 import tempfile
 import time
@@ -9,6 +10,7 @@ from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
+from types import FrameType
 
 from benchmarks import ceilings, contenders, report, table
 from benchmarks.contenders import Contender
@@ -111,9 +113,14 @@ def _run(options: argparse.Namespace, rows: tuple[Row, ...], stack: ExitStack) -
     return report.Report(plan, rows, taking_part, results)
 
 
+def _interrupt(_: int, __: FrameType | None) -> None:
+    raise KeyboardInterrupt
+
+
 def main() -> int:
     """Run what the command line asks for; 1 where something failed that should have been measured."""
     options = _parser().parse_args()
+    signal.signal(signal.SIGTERM, _interrupt)  # what was measured is written, what was started is stopped
     if options.list:
         for row in table.ROWS:
             print(f"{row.name:22} {'quick' if row.quick else '     '} {row.title}")

@@ -7,7 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
@@ -44,7 +44,6 @@ class Contender:
     process: "subprocess.Popen[bytes] | None" = None
     start: "Starter | None" = None
     started_in: float = 0.0
-    notes: list[str] = field(default_factory=list)
 
     @property
     def url(self) -> str:
@@ -84,7 +83,13 @@ def launch(command: list[str], environ: dict[str, str], port: int) -> tuple["sub
     """
     begun = time.monotonic()
     process = subprocess.Popen(
-        command, cwd=ROOT, env=environ, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        command,
+        cwd=ROOT,
+        env=environ,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,  # Ctrl-C is for the run, which then stops the servers itself
     )
     while not answers(port):
         if process.poll() is not None:

@@ -13,7 +13,7 @@ from benchmarks.contenders import DISTRIBUTION, OURS, Contender
 from benchmarks.measure import Outcome, Results
 from benchmarks.plan import Plan
 from benchmarks.rows import Row
-from benchmarks.targets import ESTIMATES, TARGETS
+from benchmarks.targets import CPU_PER_GB, CPU_RATIOS, ESTIMATES, LIMITS, TARGETS, Target
 
 _NONE: Final = "-"
 FASTEST: Final = "zot"
@@ -94,13 +94,42 @@ def _verdict(report: Report, row: Row) -> str:
     """What is to be reached, and whether it is."""
     target, best, estimated = TARGETS.get(row.name), report.best(row), report.estimated(row)
     bars = [bar for bar in (best[1] if best else None, estimated) if bar]
-    if target is None or not bars:
-        return _NONE
-    ratio = report.ratio(row, (min if row.lower_is_better else max)(bars))
+    found = []
+    if target and bars:
+        ratio = report.ratio(row, (min if row.lower_is_better else max)(bars))
+        found.append(_judged(target, ratio, "x") + (" (estimated)" if estimated else ""))
+    ours = report.outcome(row.name, OURS)
+    if row.name in LIMITS and ours:
+        found.append(_within(LIMITS[row.name], ours.median, row.unit))
+    cost = ours.cpu_per(10**9, "bytes") if ours else None
+    if row.name in CPU_PER_GB:
+        limit = CPU_PER_GB[row.name]
+        found.append(_within(Target(limit, limit), cost, "CPU s per GB"))
+    if row.name in CPU_RATIOS and cost:
+        peers = [one for name in report.peers(row) if (one := _cpu(report, row, name))]
+        found.append("CPU per GB " + _judged(CPU_RATIOS[row.name], min(peers) / cost if peers else None, "x"))
+    return "; ".join(found) or _NONE
+
+
+def _cpu(report: Report, row: Row, name: str) -> float | None:
+    outcome = report.outcome(row.name, name)
+    return outcome.cpu_per(10**9, "bytes") if outcome else None
+
+
+def _judged(target: Target, ratio: float | None, unit: str) -> str:
+    """At least, aim, and on which side of them the ratio is."""
+    bars = f"{target.least:g} {unit} / {target.aim:g} {unit}"
     if ratio is None:
-        return f"{target.least:g} x"
-    word = "below" if ratio < target.least else "met" if ratio < target.aim else "beyond"
-    return f"{target.least:g} x / {target.aim:g} x: {word}" + (" (estimated)" if estimated else "")
+        return bars
+    return f"{bars}: {'below' if ratio < target.least else 'met' if ratio < target.aim else 'beyond'}"
+
+
+def _within(limit: Target, value: float | None, unit: str) -> str:
+    """The same for what is not to be exceeded."""
+    bars = f"at most {limit.least:g}" + (f" / {limit.aim:g}" if limit.aim != limit.least else "") + f" {unit}"
+    if value is None:
+        return bars
+    return f"{bars}: {'exceeded' if value > limit.least else 'met' if value > limit.aim else 'beyond'}"
 
 
 def _table(header: Sequence[str], lines: Iterable[Sequence[str]]) -> str:
@@ -169,7 +198,8 @@ def _conditions(plan: Plan) -> str:
         f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC; {machine()}. Medians of {plan.rounds} rounds in rotating order, "
         f"{plan.seconds:g} s a sample, the spread in brackets. The load generator, the servers and their databases "
         "share these cores: ratios within this run hold, absolute figures move with the machine. CPU and memory are "
-        "those of all processes of a server, its database included."
+        "those of all processes of a server, its database included. This registry answers an upload once it is "
+        "durable; a peer that does not wait for the disk has that advantage in the rows of uploads and pushes."
     )
 
 

@@ -105,7 +105,6 @@ class Stored:
         with file.open("wb") as out:
             out.writelines(stand.body.pieces(blob))
         stand.serve({self.target(stand): file})
-        file.unlink()
 
     def read(self, stand: Stand) -> Sample:
         """Read it on all connections; requests a second."""

@@ -74,8 +74,11 @@ ESTIMATES: Final[Mapping[str, Estimate]] = {
 }
 """By row; a row that is not here has no estimate."""
 
-MEMORY_LEAST: Final = 200.0
-MEMORY_AIM: Final = 120.0
-"""MB of all processes together (PSS), idle and while 5 GiB pass through."""
-CPU_PER_GB: Final = 1.3
-"""Seconds for each GB of an upload of 1 GiB, at most."""
+LIMITS: Final[Mapping[str, Target]] = {"memory-idle": Target(200, 120), "memory-5g": Target(200, 120)}
+"""By row, in its unit: what must not be exceeded, and what is aimed at."""
+
+CPU_PER_GB: Final[Mapping[str, float]] = {"upload-1g": 1.3}
+"""By row: CPU seconds for each GB, at most."""
+
+CPU_RATIOS: Final[Mapping[str, Target]] = {"download-100m": _DOWN, "download-1g": _DOWN}
+"""By row: the best peer's CPU seconds for each GB, divided by ours."""

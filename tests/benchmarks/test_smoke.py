@@ -5,7 +5,7 @@ import json
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -33,13 +33,26 @@ def _compiler() -> None:
         pytest.skip(str(error))
 
 
+class _Server(ThreadingHTTPServer):
+    """A server of this test: which paths it answers with 200, and what Authorization it saw."""
+
+    def __init__(self, handler: type[BaseHTTPRequestHandler], lenient: Callable[[str], bool]) -> None:
+        super().__init__(("127.0.0.1", 0), handler)
+        self.lenient = lenient
+        self.seen: list[str] = []
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """A load that ends leaves connections behind: no news."""
+
+
 class _Refusing(BaseHTTPRequestHandler):
     """A registry that is there and refuses to be read."""
 
     protocol_version = "HTTP/1.1"
 
     def do_GET(self) -> None:
-        self.send_response(200 if self.server.lenient(self.path) else 503)  # type: ignore[attr-defined]
+        assert isinstance(self.server, _Server)
+        self.send_response(200 if self.server.lenient(self.path) else 503)
         self.send_header("Content-Length", "2")
         self.end_headers()
         self.wfile.write(b"{}")
@@ -49,9 +62,8 @@ class _Refusing(BaseHTTPRequestHandler):
 
 
 @contextmanager
-def _peer(lenient: Any) -> Iterator[str]:
-    with ThreadingHTTPServer(("127.0.0.1", 0), _Refusing) as server:
-        server.lenient = lenient  # type: ignore[attr-defined]
+def _peer(lenient: Callable[[str], bool]) -> Iterator[str]:
+    with _Server(_Refusing, lenient) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         yield f"http://127.0.0.1:{server.server_address[1]}"
         server.shutdown()
@@ -68,7 +80,8 @@ class _Tokens(BaseHTTPRequestHandler):
             user = base64.b64decode(shown.removeprefix("Basic ")).decode().partition(":")[0]
             self._answer(200, json.dumps({"token": f"of-{user}", "expires_in": 300}).encode())
         else:
-            self.server.seen.append(shown)  # type: ignore[attr-defined]
+            assert isinstance(self.server, _Server)
+            self.server.seen.append(shown)
             self._answer(200 if shown.startswith("Bearer of-") else 401, b"{}")
 
     def _answer(self, status: int, body: bytes) -> None:
@@ -86,14 +99,13 @@ class _Tokens(BaseHTTPRequestHandler):
 def stand(tmp_path: Path) -> Iterator[Stand]:
     """A contender with tokens and two accounts."""
     body = Body(tmp_path / "body", 1024)
-    with ThreadingHTTPServer(("127.0.0.1", 0), _Tokens) as server:
-        server.seen = []  # type: ignore[attr-defined]
+    with _Server(_Tokens, lambda _: True) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         contender = Contender("tokens", server.server_address[1], "peer", Server(()), credential="ann:secret")
         contender.accounts = ("ann:secret", "bob:secret")
         plan = replace(QUICK, seconds=0.2, connections=2)
         found = Stand(contender, plan, body, load.Generator(tmp_path, body.path), tmp_path)
-        found.once("seen", lambda: server.seen)  # type: ignore[attr-defined]
+        found.once("seen", lambda: server.seen)
         yield found
         server.shutdown()
     body.close()
