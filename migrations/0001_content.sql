@@ -17,9 +17,11 @@ CREATE UNIQUE INDEX repositories_live_name ON repositories (name) WHERE state = 
 CREATE TABLE blobs (
     digest text COLLATE "C" PRIMARY KEY,
     size bigint NOT NULL CHECK (size >= 0),
-    object_key text COLLATE "C" NOT NULL UNIQUE,
+    object_key text COLLATE "C" UNIQUE,
+    content bytea,
     pinned boolean NOT NULL DEFAULT false,
-    created_at timestamptz NOT NULL DEFAULT clock_timestamp()
+    created_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    CHECK (num_nonnulls(object_key, content) = 1)
 );
 
 CREATE TABLE blob_links (
@@ -143,6 +145,19 @@ BEGIN
     RETURN r;
 END $$;
 
+-- A new session. The repository is made when absent; one with as many open sessions as it may have gets no more.
+CREATE FUNCTION start_upload(
+    p_name text, p_upload uuid, p_owner text, p_algorithm text, p_life interval, p_limit int
+) RETURNS void LANGUAGE plpgsql VOLATILE AS $$
+DECLARE r bigint := ensure_repository(p_name);
+BEGIN
+    IF (SELECT count(*) FROM (SELECT FROM uploads WHERE repo = r AND state <> 'done' LIMIT p_limit) u) >= p_limit THEN
+        RAISE SQLSTATE 'GT429' USING MESSAGE = 'uploads';
+    END IF;
+    INSERT INTO uploads (id, repo, owner, algorithm, expires_at)
+    VALUES (p_upload, r, p_owner, p_algorithm, clock_timestamp() + p_life);
+END $$;
+
 -- Record a link from a repository to a blob, whatever the sweep does meanwhile, and let it live until the grace ends.
 CREATE FUNCTION link_blob(p_repo bigint, p_digest text, p_grace interval) RETURNS void LANGUAGE plpgsql VOLATILE AS $$
 BEGIN
@@ -154,27 +169,48 @@ BEGIN
     PERFORM queue_review('link', p_repo, ARRAY[p_digest], clock_timestamp() + p_grace);
 END $$;
 
--- The second transaction of an upload: its bytes lie durably under p_key. Answers the key that the blob keeps.
-CREATE FUNCTION finish_upload(p_name text, p_upload uuid, p_digest text, p_size bigint, p_key text, p_grace interval)
-RETURNS text LANGUAGE plpgsql VOLATILE AS $$
-DECLARE r bigint; u uploads; k text;
+-- Record a blob, whose bytes lie durably under p_key or are p_content, and its link. Where the registry has the digest
+-- already, the new key is doomed.
+CREATE FUNCTION record_blob(p_repo bigint, p_digest text, p_size bigint, p_key text, p_content bytea, p_grace interval)
+RETURNS void LANGUAGE plpgsql VOLATILE AS $$
+DECLARE k text;
+BEGIN
+    LOOP
+        INSERT INTO blobs (digest, size, object_key, content) VALUES (p_digest, p_size, p_key, p_content)
+        ON CONFLICT (digest) DO NOTHING;
+        SELECT object_key INTO k FROM blobs WHERE digest = p_digest FOR KEY SHARE;
+        EXIT WHEN FOUND;
+    END LOOP;
+    IF k IS DISTINCT FROM p_key AND p_key IS NOT NULL THEN
+        INSERT INTO doomed (object_key, due) VALUES (p_key, clock_timestamp() + interval '1 hour') ON CONFLICT DO NOTHING;
+    END IF;
+    PERFORM link_blob(p_repo, p_digest, p_grace);
+END $$;
+
+-- The last transaction of an upload. With p_content nothing was written before: the session must be untouched.
+CREATE FUNCTION finish_upload(
+    p_name text, p_upload uuid, p_digest text, p_size bigint, p_key text, p_content bytea, p_grace interval
+) RETURNS void LANGUAGE plpgsql VOLATILE AS $$
+DECLARE r bigint; u uploads;
 BEGIN
     r := lock_repository(p_name);
     SELECT * INTO u FROM uploads WHERE id = p_upload FOR UPDATE;
     IF u.id IS NULL OR u.repo <> r THEN RAISE SQLSTATE 'GT404' USING MESSAGE = 'upload'; END IF;
-    IF u.state = 'done' THEN RETURN 'done'; END IF;
-    LOOP
-        INSERT INTO blobs (digest, size, object_key) VALUES (p_digest, p_size, p_key) ON CONFLICT (digest) DO NOTHING;
-        SELECT object_key INTO k FROM blobs WHERE digest = p_digest FOR KEY SHARE;
-        EXIT WHEN FOUND;
-    END LOOP;
-    IF k <> p_key THEN
-        INSERT INTO doomed (object_key, due) VALUES (p_key, clock_timestamp() + interval '1 hour') ON CONFLICT DO NOTHING;
+    IF u.state = 'done' AND u.digest = p_digest THEN RETURN; END IF;
+    IF u.state = 'done' OR p_content IS NOT NULL AND (u.state <> 'open' OR u.received > 0) THEN
+        RAISE SQLSTATE 'GT404' USING MESSAGE = 'upload';
     END IF;
-    PERFORM link_blob(r, p_digest, p_grace);
-    UPDATE uploads SET state = 'done', expires_at = clock_timestamp() + interval '1 hour', hash_state = NULL
+    PERFORM record_blob(r, p_digest, p_size, p_key, p_content, p_grace);
+    UPDATE uploads SET state = 'done', digest = p_digest, received = p_size, hash_state = NULL,
+        expires_at = clock_timestamp() + interval '1 hour'
     WHERE id = p_upload;
-    RETURN k;
+END $$;
+
+-- A small blob in one request: no session. The repository is made when absent.
+CREATE FUNCTION put_blob(p_name text, p_digest text, p_content bytea, p_grace interval)
+RETURNS void LANGUAGE plpgsql VOLATILE AS $$
+BEGIN
+    PERFORM record_blob(ensure_repository(p_name), p_digest, octet_length(p_content), NULL, p_content, p_grace);
 END $$;
 
 -- Mount: both repositories by id, the blob, the source's link, then the target's. False: nothing to mount.
@@ -256,14 +292,14 @@ END $$;
 
 -- A writer's look at a blob: an unreferenced link that is due soon is leased for another grace period first.
 CREATE FUNCTION lease_blob(p_name text, p_digest text, p_grace interval)
-RETURNS TABLE (size bigint, object_key text, referenced boolean) LANGUAGE plpgsql VOLATILE AS $$
+RETURNS TABLE (size bigint, object_key text, content bytea, referenced boolean) LANGUAGE plpgsql VOLATILE AS $$
 DECLARE r bigint;
 BEGIN
     SELECT id INTO r FROM repositories WHERE name = p_name AND state = 'live';
     IF r IS NULL THEN RAISE SQLSTATE 'GT404' USING MESSAGE = 'repository'; END IF;
     UPDATE review SET due = clock_timestamp() + p_grace
     WHERE kind = 'link' AND repo = r AND key = p_digest AND due < clock_timestamp() + p_grace / 2;
-    RETURN QUERY SELECT b.size, b.object_key, EXISTS (SELECT FROM refs f WHERE f.repo = r AND f.digest = p_digest)
+    RETURN QUERY SELECT b.size, b.object_key, NULL::bytea, EXISTS (SELECT FROM refs f WHERE f.repo = r AND f.digest = p_digest)
     FROM blob_links l JOIN blobs b ON b.digest = l.digest
     WHERE l.repo = r AND l.digest = p_digest;
 END $$;

@@ -13,30 +13,25 @@ BEGIN
     RETURN r;
 END $$;
 
-CREATE FUNCTION public.finish_upload(p_name text, p_upload uuid, p_digest text, p_size bigint, p_key text, p_grace interval) RETURNS text
+CREATE FUNCTION public.finish_upload(p_name text, p_upload uuid, p_digest text, p_size bigint, p_key text, p_content bytea, p_grace interval) RETURNS void
     LANGUAGE plpgsql
     AS $$
-DECLARE r bigint; u uploads; k text;
+DECLARE r bigint; u uploads;
 BEGIN
     r := lock_repository(p_name);
     SELECT * INTO u FROM uploads WHERE id = p_upload FOR UPDATE;
     IF u.id IS NULL OR u.repo <> r THEN RAISE SQLSTATE 'GT404' USING MESSAGE = 'upload'; END IF;
-    IF u.state = 'done' THEN RETURN 'done'; END IF;
-    LOOP
-        INSERT INTO blobs (digest, size, object_key) VALUES (p_digest, p_size, p_key) ON CONFLICT (digest) DO NOTHING;
-        SELECT object_key INTO k FROM blobs WHERE digest = p_digest FOR KEY SHARE;
-        EXIT WHEN FOUND;
-    END LOOP;
-    IF k <> p_key THEN
-        INSERT INTO doomed (object_key, due) VALUES (p_key, clock_timestamp() + interval '1 hour') ON CONFLICT DO NOTHING;
+    IF u.state = 'done' AND u.digest = p_digest THEN RETURN; END IF;
+    IF u.state = 'done' OR p_content IS NOT NULL AND (u.state <> 'open' OR u.received > 0) THEN
+        RAISE SQLSTATE 'GT404' USING MESSAGE = 'upload';
     END IF;
-    PERFORM link_blob(r, p_digest, p_grace);
-    UPDATE uploads SET state = 'done', expires_at = clock_timestamp() + interval '1 hour', hash_state = NULL
+    PERFORM record_blob(r, p_digest, p_size, p_key, p_content, p_grace);
+    UPDATE uploads SET state = 'done', digest = p_digest, received = p_size, hash_state = NULL,
+        expires_at = clock_timestamp() + interval '1 hour'
     WHERE id = p_upload;
-    RETURN k;
 END $$;
 
-CREATE FUNCTION public.lease_blob(p_name text, p_digest text, p_grace interval) RETURNS TABLE(size bigint, object_key text, referenced boolean)
+CREATE FUNCTION public.lease_blob(p_name text, p_digest text, p_grace interval) RETURNS TABLE(size bigint, object_key text, content bytea, referenced boolean)
     LANGUAGE plpgsql
     AS $$
 DECLARE r bigint;
@@ -45,7 +40,7 @@ BEGIN
     IF r IS NULL THEN RAISE SQLSTATE 'GT404' USING MESSAGE = 'repository'; END IF;
     UPDATE review SET due = clock_timestamp() + p_grace
     WHERE kind = 'link' AND repo = r AND key = p_digest AND due < clock_timestamp() + p_grace / 2;
-    RETURN QUERY SELECT b.size, b.object_key, EXISTS (SELECT FROM refs f WHERE f.repo = r AND f.digest = p_digest)
+    RETURN QUERY SELECT b.size, b.object_key, NULL::bytea, EXISTS (SELECT FROM refs f WHERE f.repo = r AND f.digest = p_digest)
     FROM blob_links l JOIN blobs b ON b.digest = l.digest
     WHERE l.repo = r AND l.digest = p_digest;
 END $$;
@@ -149,6 +144,13 @@ BEGIN
     RETURN QUERY SELECT gone, bad;
 END $$;
 
+CREATE FUNCTION public.put_blob(p_name text, p_digest text, p_content bytea, p_grace interval) RETURNS void
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+    PERFORM record_blob(ensure_repository(p_name), p_digest, octet_length(p_content), NULL, p_content, p_grace);
+END $$;
+
 CREATE FUNCTION public.queue_review(p_kind text, p_repo bigint, p_keys text[], p_due timestamp with time zone) RETURNS void
     LANGUAGE sql
     AS $$
@@ -158,6 +160,35 @@ CREATE FUNCTION public.queue_review(p_kind text, p_repo bigint, p_keys text[], p
     DO UPDATE SET due = greatest(r.due, excluded.due), since = greatest(r.since, excluded.since)
 $$;
 
+CREATE FUNCTION public.record_blob(p_repo bigint, p_digest text, p_size bigint, p_key text, p_content bytea, p_grace interval) RETURNS void
+    LANGUAGE plpgsql
+    AS $$
+DECLARE k text;
+BEGIN
+    LOOP
+        INSERT INTO blobs (digest, size, object_key, content) VALUES (p_digest, p_size, p_key, p_content)
+        ON CONFLICT (digest) DO NOTHING;
+        SELECT object_key INTO k FROM blobs WHERE digest = p_digest FOR KEY SHARE;
+        EXIT WHEN FOUND;
+    END LOOP;
+    IF k IS DISTINCT FROM p_key AND p_key IS NOT NULL THEN
+        INSERT INTO doomed (object_key, due) VALUES (p_key, clock_timestamp() + interval '1 hour') ON CONFLICT DO NOTHING;
+    END IF;
+    PERFORM link_blob(p_repo, p_digest, p_grace);
+END $$;
+
+CREATE FUNCTION public.start_upload(p_name text, p_upload uuid, p_owner text, p_algorithm text, p_life interval, p_limit integer) RETURNS void
+    LANGUAGE plpgsql
+    AS $$
+DECLARE r bigint := ensure_repository(p_name);
+BEGIN
+    IF (SELECT count(*) FROM (SELECT FROM uploads WHERE repo = r AND state <> 'done' LIMIT p_limit) u) >= p_limit THEN
+        RAISE SQLSTATE 'GT429' USING MESSAGE = 'uploads';
+    END IF;
+    INSERT INTO uploads (id, repo, owner, algorithm, expires_at)
+    VALUES (p_upload, r, p_owner, p_algorithm, clock_timestamp() + p_life);
+END $$;
+
 CREATE TABLE public.blob_links (
     repo bigint NOT NULL,
     digest text NOT NULL COLLATE pg_catalog."C"
@@ -166,9 +197,11 @@ CREATE TABLE public.blob_links (
 CREATE TABLE public.blobs (
     digest text NOT NULL COLLATE pg_catalog."C",
     size bigint NOT NULL,
-    object_key text NOT NULL COLLATE pg_catalog."C",
+    object_key text COLLATE pg_catalog."C",
+    content bytea,
     pinned boolean DEFAULT false NOT NULL,
     created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    CONSTRAINT blobs_check CHECK ((num_nonnulls(object_key, content) = 1)),
     CONSTRAINT blobs_size_check CHECK ((size >= 0))
 );
 

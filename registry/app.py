@@ -78,6 +78,7 @@ def _policy(settings: Settings) -> Policy:
         upload_expiry=settings.upload_expiry,
         sparse=settings.sparse_manifests,
         max_blob_size=settings.max_blob_size,
+        small_blob=settings.small_blob,
         max_uploads=settings.max_uploads,
     )
 

@@ -160,6 +160,15 @@ class Settings:
         int | None,
         Setting("MAX_BLOB_SIZE", "", form.SIZE, "The largest blob that is taken in; without it any size is."),
     ]
+    small_blob: Annotated[
+        int,
+        Setting(
+            "SMALL_BLOB",
+            "16KiB",
+            form.SIZE,
+            "Blobs up to this size lie in the database, like manifests: one commit makes them durable.",
+        ),
+    ]
     max_uploads: Annotated[
         int, Setting("MAX_UPLOADS", "1000", form.COUNT, "Upload sessions that may be open in one repository at a time.")
     ]

@@ -73,6 +73,7 @@ def environ(database_url: str, tmp_path: Path) -> dict[str, str]:
         "DISK_RESERVE": "1MiB",
         "JOBS": "off",
         "GRACE": "1h",
+        "SMALL_BLOB": "0",
     }
 
 

@@ -27,7 +27,7 @@ class Findings:
         missing: digests of blobs without bytes.
         resized: digests of blobs whose bytes have another length.
         unreadable: digests of blobs whose bytes cannot be read, each with the reason after `: `.
-        corrupt: digests of manifests, and when re-hashed of blobs, whose bytes have another digest.
+        corrupt: digests of manifests, blobs in rows and, when re-hashed, all blobs whose bytes have another digest.
         stray: keys of objects older than an hour that belong to no row.
         absent: `repository@parent: digest` of references to content that the repository does not have.
     """
@@ -126,6 +126,10 @@ async def _check_manifests(shelf: Shelf, found: Findings) -> None:
     async with shelf.db.transaction() as connection:
         async for row in await sql.manifests(connection):
             found.manifests += 1
+            if _digest_of(row) != row["digest"]:
+                found.corrupt.append(row["digest"])
+        async for row in await sql.small_blobs(connection):
+            found.blobs += 1
             if _digest_of(row) != row["digest"]:
                 found.corrupt.append(row["digest"])
         found.absent = await sql.absent(connection)

@@ -105,8 +105,9 @@ async def _link(connection: Any, review: Review) -> bool:
 
 
 async def _blob(connection: Any, review: Review, reader: timedelta) -> bool:
-    key = await sql.lock_blob(connection, review.key)
-    if key is not None and await sql.delete_blob_if_free(connection, review.key):
+    await sql.lock_blob(connection, review.key)
+    key = await sql.delete_blob_if_free(connection, review.key)
+    if key is not None:
         await sql.doom(connection, key, reader)
     return True
 

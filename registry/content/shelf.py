@@ -18,6 +18,7 @@ class Policy:
         upload_expiry: how long an idle upload session lives.
         sparse: which missing references a manifest may have: `none`, `index` or `all`.
         max_blob_size: bytes; None without limit.
+        small_blob: up to so many bytes a blob lies in its row, where one commit makes it durable, not in the store.
         max_uploads: open sessions per repository.
     """
 
@@ -26,6 +27,7 @@ class Policy:
     upload_expiry: timedelta
     sparse: str
     max_blob_size: int | None
+    small_blob: int
     max_uploads: int
 
 

@@ -7,18 +7,22 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class Blob:
-    """A blob of a repository: its size in bytes, the key of its object, and whether a manifest there refers to it."""
+    """A blob of a repository: its size in bytes, where they are, and whether a manifest there refers to it.
+
+    The bytes lie under `object_key`; without one they are `content`, which a writer's look leaves out.
+    """
 
     size: int
-    object_key: str
+    object_key: str | None
+    content: bytes | None
     referenced: bool
 
 
 async def select(connection: Any, name: str, digest: str) -> Blob | None:
     """The blob, when it is linked to the repository."""
     row = await connection.fetchrow(
-        "SELECT b.size, b.object_key, EXISTS (SELECT FROM refs f WHERE f.repo = l.repo AND f.digest = l.digest) "
-        "AS referenced FROM repositories r JOIN blob_links l ON l.repo = r.id "
+        "SELECT b.size, b.object_key, b.content, "
+        "EXISTS (SELECT FROM refs f WHERE f.repo = l.repo AND f.digest = l.digest) AS referenced FROM repositories r JOIN blob_links l ON l.repo = r.id "
         "JOIN blobs b ON b.digest = l.digest WHERE r.name = $1 AND r.state = 'live' AND l.digest = $2",
         name,
         digest,
@@ -30,6 +34,11 @@ async def lease(connection: Any, name: str, digest: str, grace: timedelta) -> Bl
     """The same for a writer: unreferenced, it stays for another grace period (`lease_blob` of migrations/)."""
     row = await connection.fetchrow("SELECT * FROM lease_blob($1, $2, $3)", name, digest, grace)
     return Blob(**dict(row)) if row else None
+
+
+async def put(connection: Any, name: str, digest: str, content: bytes, grace: timedelta) -> None:
+    """Record a small blob and its link (`put_blob` of migrations/); the repository is made when absent."""
+    await connection.fetchval("SELECT put_blob($1, $2, $3, $4)", name, digest, content, grace)
 
 
 async def mount(connection: Any, source: str | None, target: str, digest: str, grace: timedelta) -> bool:

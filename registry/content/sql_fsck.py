@@ -6,8 +6,9 @@ _SECONDS: Final = 24 * 3600.0
 
 
 async def blobs(connection: Any) -> dict[str, tuple[str, int]]:
-    """Every blob: object key to digest and size."""
-    rows = await connection.fetch("SELECT object_key, digest, size FROM blobs", timeout=_SECONDS)
+    """Every blob in the store: object key to digest and size."""
+    statement = "SELECT object_key, digest, size FROM blobs WHERE object_key IS NOT NULL"
+    rows = await connection.fetch(statement, timeout=_SECONDS)
     return {row["object_key"]: (row["digest"], row["size"]) for row in rows}
 
 
@@ -31,6 +32,11 @@ async def uploads(connection: Any) -> list[tuple[str, str | None]]:
 async def manifests(connection: Any) -> Any:
     """Digest and bytes of every manifest, a few at a time; inside a transaction."""
     return connection.cursor("SELECT digest, bytes FROM manifests", prefetch=20)
+
+
+async def small_blobs(connection: Any) -> Any:
+    """Digest and bytes of every blob that lies in its row, a few at a time; inside a transaction."""
+    return connection.cursor("SELECT digest, content AS bytes FROM blobs WHERE content IS NOT NULL", prefetch=100)
 
 
 async def absent(connection: Any) -> list[str]:

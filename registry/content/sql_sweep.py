@@ -50,20 +50,19 @@ async def is_referenced(connection: Any, repo: int, digest: str) -> bool:
     )
 
 
-async def lock_blob(connection: Any, digest: str) -> str | None:
-    """Lock a blob for removal; its key, or None."""
-    found = await connection.fetchval("SELECT object_key FROM blobs WHERE digest = $1 FOR UPDATE", digest)
-    return None if found is None else str(found)
+async def lock_blob(connection: Any, digest: str) -> None:
+    """Lock a blob for removal."""
+    await connection.execute("SELECT 1 FROM blobs WHERE digest = $1 FOR UPDATE", digest)
 
 
-async def delete_blob_if_free(connection: Any, digest: str) -> bool:
-    """Remove a locked blob that no repository links and nobody pinned."""
+async def delete_blob_if_free(connection: Any, digest: str) -> str | None:
+    """Remove a locked blob that no repository links and nobody pinned: the key of its bytes in the store, if any."""
     found = await connection.fetchval(
         "DELETE FROM blobs WHERE digest = $1 AND NOT pinned "
-        "AND NOT EXISTS (SELECT FROM blob_links WHERE digest = $1) RETURNING true",
+        "AND NOT EXISTS (SELECT FROM blob_links WHERE digest = $1) RETURNING object_key",
         digest,
     )
-    return bool(found)
+    return None if found is None else str(found)
 
 
 async def doom(connection: Any, key: str, wait: timedelta) -> None:

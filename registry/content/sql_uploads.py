@@ -17,27 +17,20 @@ class Upload:
     digest: str | None
 
 
-async def count_open(connection: Any, repo: int, limit: int) -> int:
-    """How many sessions of the repository are not done, counted no further than `limit`."""
-    return int(
-        await connection.fetchval(
-            "SELECT count(*) FROM (SELECT 1 FROM uploads WHERE repo = $1 AND state <> 'done' LIMIT $2) AS held",
-            repo,
-            limit,
-        )
-    )
+@dataclass(frozen=True, slots=True)
+class Start:
+    """A new session: whose, for which digest algorithm, how long it lives, beside how many others at most."""
+
+    owner: str
+    algorithm: str
+    life: timedelta
+    limit: int
 
 
-async def insert(connection: Any, repo: int, upload_id: str, owner: str, algorithm: str, life: timedelta) -> None:
-    """A new open session."""
-    await connection.execute(
-        "INSERT INTO uploads (id, repo, owner, algorithm, expires_at) VALUES ($1, $2, $3, $4, clock_timestamp() + $5)",
-        upload_id,
-        repo,
-        owner,
-        algorithm,
-        life,
-    )
+async def start(connection: Any, name: str, upload_id: str, new: Start) -> None:
+    """Open a session (`start_upload` of migrations/); the repository is made when absent."""
+    statement = "SELECT start_upload($1, $2, $3, $4, $5, $6)"
+    await connection.fetchval(statement, name, upload_id, new.owner, new.algorithm, new.life, new.limit)
 
 
 async def select(connection: Any, name: str, upload_id: str, owner: str) -> Upload | None:
@@ -87,17 +80,19 @@ async def finishing(connection: Any, upload_id: str, received: int, digest: str,
 
 @dataclass(frozen=True, slots=True)
 class Sealed:
-    """The bytes of an upload under their key."""
+    """The bytes of an upload: durable under a key, or here."""
 
     digest: str
     size: int
-    key: str
+    key: str | None
+    content: bytes | None = None
 
 
-async def finish(connection: Any, name: str, upload_id: str, sealed: Sealed, grace: timedelta) -> str:
-    """Record the blob and its link (`finish_upload` of migrations/): the key that the blob keeps, or `done`."""
-    statement = "SELECT finish_upload($1, $2, $3, $4, $5, $6)"
-    return str(await connection.fetchval(statement, name, upload_id, sealed.digest, sealed.size, sealed.key, grace))
+async def finish(connection: Any, name: str, upload_id: str, sealed: Sealed, grace: timedelta) -> None:
+    """Record the blob and its link, and end the session (`finish_upload` of migrations/)."""
+    statement = "SELECT finish_upload($1, $2, $3, $4, $5, $6, $7)"
+    bytes_of = (sealed.digest, sealed.size, sealed.key, sealed.content)
+    await connection.fetchval(statement, name, upload_id, *bytes_of, grace)
 
 
 async def delete(connection: Any, upload_id: str) -> bool:

@@ -10,11 +10,11 @@ from dataclasses import dataclass
 
 import asyncpg
 
-from registry.content import blobs
+from registry.content import blobs, sql_blobs
 from registry.content import sql_uploads as sql
 from registry.content.shelf import Shelf
-from registry.content.sql_uploads import Sealed, Upload
-from registry.core.digest import Digest, parse_digest
+from registry.content.sql_uploads import Sealed, Start, Upload
+from registry.core.digest import Digest, digest_of, parse_digest
 from registry.core.errors import (
     BlobUploadUnknown,
     DigestInvalid,
@@ -30,7 +30,6 @@ from registry.core.errors import (
 from registry.infra.storage.directory import UploadFile
 from registry.infra.storage.hashing import Hasher, resume
 from registry.infra.storage.keys import blob_key, upload_key
-from registry.namespaces import sql as sql_namespaces
 
 _RENEW_SECONDS = 30.0
 _ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
@@ -54,12 +53,14 @@ class Chunk:
     """What a request brings: how its bytes come, and the range that it states, if any.
 
     `pieces` are its bytes; or `direct`, asked when they are wanted, answers what gives them to a `put` (`Pour`).
+    `size` is what the request says of its body, `length` what its range does.
     """
 
     pieces: AsyncIterator[bytes]
     start: int | None = None
     length: int | None = None
     direct: Callable[[], Pour | None] | None = None
+    size: int | None = None
 
 
 async def start(shelf: Shelf, name: str, owner: str, algorithm: str) -> Session:
@@ -70,16 +71,17 @@ async def start(shelf: Shelf, name: str, owner: str, algorithm: str) -> Session:
         TooManyRequests: the repository has as many open sessions as it may.
     """
     shelf.store.check_room()
-    session = Session(name, str(uuid.uuid4()), owner)
-    async with shelf.changes.making(name, changing=False), shelf.db.transaction() as connection:
-        repo = await sql_namespaces.ensure(connection, name)
-        limit = shelf.policy.max_uploads
-        if await sql.count_open(connection, repo, limit) >= limit:
-            raise TooManyRequests(
-                f"{name} has {limit} open uploads, the most it may: finish or cancel some.",
-                headers={"Retry-After": "60"},
-            )
-        await sql.insert(connection, repo, session.id, owner, algorithm, shelf.policy.upload_expiry)
+    session, limit = Session(name, str(uuid.uuid4()), owner), shelf.policy.max_uploads
+    new = Start(owner, algorithm, shelf.policy.upload_expiry, limit)
+    try:
+        async with shelf.changes.making(name, changing=False), shelf.db.connection() as connection:
+            await sql.start(connection, name, session.id, new)
+    except asyncpg.PostgresError as error:
+        if error.sqlstate != "GT429":
+            raise
+        raise TooManyRequests(
+            f"{name} has {limit} open uploads, the most it may: finish or cancel some.", headers={"Retry-After": "60"}
+        ) from error
     return session
 
 
@@ -124,6 +126,9 @@ async def finish(shelf: Shelf, session: Session, digest: Digest, chunk: Chunk) -
     if found.state == "done":
         await _repeat(shelf, session, found, digest)
         return
+    if found.state == "open" and found.received == 0 and _is_small(shelf, chunk):
+        await _finish_small(shelf, session, digest, chunk)
+        return
     async with _held(shelf, session, _key(session, found.digest)) as (upload, descriptor):
         if upload.state != "open":
             await _repeat(shelf, session, upload, digest)
@@ -139,6 +144,16 @@ async def whole(shelf: Shelf, name: str, owner: str, digest: Digest, chunk: Chun
     Raises:
         as `start` and `finish`.
     """
+    if _is_small(shelf, chunk):
+        shelf.store.check_room()
+        content = await _checked(chunk, digest)
+
+        async def put(connection: object) -> None:
+            await sql_blobs.put(connection, name, str(digest), content, shelf.policy.grace)
+
+        async with shelf.changes.making(name, changing=False):
+            await shelf.db.retry(put, single=True)
+        return
     session = await start(shelf, name, owner, digest.algorithm)
     try:
         await finish(shelf, session, digest, chunk)
@@ -274,10 +289,7 @@ async def _close(shelf: Shelf, session: Session, file: UploadFile, digest: Diges
         hasher = await file.read_again(digest.algorithm)
     if hasher.hexdigest() != digest.encoded:
         await cancel(shelf, session)
-        raise DigestInvalid(
-            f"The content has another digest than {digest}.",
-            detail={"found": f"{digest.algorithm}:{hasher.hexdigest()}"},
-        )
+        raise _wrong(digest, f"{digest.algorithm}:{hasher.hexdigest()}")
     await file.sync()
     async with shelf.db.connection() as connection:
         if not await sql.finishing(connection, session.id, file.offset, str(digest), shelf.policy.upload_expiry):
@@ -289,9 +301,57 @@ async def _complete(shelf: Shelf, session: Session, digest: Digest, size: int) -
     key = blob_key(digest.algorithm, digest.encoded, session.id)
     if not shelf.store.holds(key):
         await shelf.store.seal(session.id, key)
+    await _record(shelf, session, Sealed(str(digest), size, key))
+
+
+def _is_small(shelf: Shelf, chunk: Chunk) -> bool:
+    """Whether the blob is in this request as a whole, and lies in its row when the session holds nothing yet."""
+    small, limit = shelf.policy.small_blob, shelf.policy.max_blob_size
+    if not small or chunk.size is None or chunk.start:
+        return False
+    return chunk.size <= small and (limit is None or chunk.size <= limit)
+
+
+async def _finish_small(shelf: Shelf, session: Session, digest: Digest, chunk: Chunk) -> None:
+    """A whole blob in the closing PUT: no file. What comes before a lost connection is kept in one, as ever."""
+    came: list[bytes] = []
+    try:
+        content = await _checked(chunk, digest, came)
+    except (ConnectionError, RequestTimeout, asyncio.CancelledError):
+        await asyncio.shield(append(shelf, session, Chunk(_again(came))))
+        raise
+    except DigestInvalid:
+        await cancel(shelf, session)
+        raise
+    await _record(shelf, session, Sealed(str(digest), len(content), None, content))
+
+
+async def _checked(chunk: Chunk, digest: Digest, came: list[bytes] | None = None) -> bytes:
+    came = came if came is not None else []
+    async for piece in chunk.pieces:
+        came.append(piece)
+    content = b"".join(came)
+    if chunk.length is not None and len(content) != chunk.length:
+        raise SizeInvalid(f"The chunk has {len(content)} bytes; its range says {chunk.length}.")
+    found = digest_of(content, digest.algorithm)
+    if found != digest:
+        raise _wrong(digest, str(found))
+    return content
+
+
+async def _again(pieces: list[bytes]) -> AsyncIterator[bytes]:
+    for piece in pieces:
+        yield piece
+
+
+def _wrong(digest: Digest, found: str) -> DigestInvalid:
+    return DigestInvalid(f"The content has another digest than {digest}.", detail={"found": found})
+
+
+async def _record(shelf: Shelf, session: Session, sealed: Sealed) -> None:
     try:
         async with shelf.db.connection() as connection:
-            await sql.finish(connection, session.name, session.id, Sealed(str(digest), size, key), shelf.policy.grace)
+            await sql.finish(connection, session.name, session.id, sealed, shelf.policy.grace)
     except asyncpg.PostgresError as error:
         if error.sqlstate == "GT404":
             raise _unknown(session) from error

@@ -11,11 +11,6 @@ async def exists(connection: Any, name: str) -> bool:
     return found is not None
 
 
-async def ensure(connection: Any, name: str) -> int:
-    """The id of the live repository of this name, made when absent, locked against deletion."""
-    return int(await connection.fetchval("SELECT ensure_repository($1)", name))
-
-
 async def names_after(connection: Any, last: str, limit: int) -> Listing:
     """At most `limit` names of live repositories after `last`, in byte order; their grammar needs no escapes."""
     row = await connection.fetchrow(

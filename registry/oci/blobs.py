@@ -51,6 +51,8 @@ def _span(call: Call, size: int, digest: Digest) -> Span | None:
 async def _body(call: Call, blob: Blob, span: Span, answer: Answer) -> Answer:
     """The answer with the bytes of `span`: a small one in memory, a large one left in its file."""
     store, key, size = call.shelf.store, blob.object_key, span.stop - span.start
+    if key is None:
+        return replace(answer, body=(blob.content or b"")[span.start : span.stop])
     if size > _SMALL:
         return replace(answer, file=Stretch(lambda: store.open(key), span.start, size))
     descriptor = store.open(key)

@@ -145,7 +145,7 @@ def _content_length(call: Call) -> int | None:
 
 
 def _chunk(call: Call, start: int | None = None, length: int | None = None) -> Chunk:
-    return Chunk(_pieces(call), start, length, lambda: _direct(call))
+    return Chunk(_pieces(call), start, length, lambda: _direct(call), _content_length(call))
 
 
 def _direct(call: Call) -> Pour | None:

@@ -99,6 +99,10 @@ class Connections:
         if self._all:
             await asyncio.wait({waiting := asyncio.ensure_future(self._emptied.wait())}, timeout=_WAIT_SECONDS)
             waiting.cancel()
+        self.terminate()
+
+    def terminate(self) -> None:
+        """Drop every connection at once."""
         for connection in self._all:
             connection.terminate()
 

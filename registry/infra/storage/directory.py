@@ -150,6 +150,7 @@ class DirectoryStore:
         self.root = root
         self._uploads = root / UPLOADS
         self._reserve = reserve
+        self._synced: set[Path] = set()
 
     def prepare(self) -> None:
         """Make the folders, for the owner alone, durably: a blob is synced with the two folders above it."""
@@ -254,14 +255,18 @@ class DirectoryStore:
             raise translate(error) from error
 
     def _seal(self, source: Path, target: Path) -> None:
-        target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        folder = target.parent
+        if folder not in self._synced:
+            folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            _sync_directory(folder.parent)
+            self._synced.add(folder)
         try:
             source.rename(target)
         except FileNotFoundError:
             if not target.exists():
+                self._synced.discard(folder)
                 raise
-        for folder in (target.parent, target.parent.parent):
-            _sync_directory(folder)
+        _sync_directory(folder)
 
     def holds(self, key: str) -> bool:
         """Whether the object is there."""

@@ -19,8 +19,7 @@ async def pool(database_url: str) -> AsyncIterator[Connections]:
     found = Connections(connect, 1, 2)
     await found.open()
     yield found
-    for connection in found._all:
-        connection.terminate()
+    found.terminate()
     await found.close()
 
 
