@@ -135,8 +135,12 @@ async def test_an_illegal_name_never_reaches_storage(client: httpx.AsyncClient, 
 @pytest.mark.parametrize("tag", [".a", "-a", "a" * 129, "a b", "ä"])
 async def test_an_illegal_tag_is_refused(client: httpx.AsyncClient, tag: str) -> None:
     assert code(await client.get(f"/v2/a/manifests/{tag}")) == (400, "MANIFEST_INVALID")
-    answer = await client.put(f"/v2/a/manifests/{digest(image())}", params={"tag": tag}, content=image())
-    assert code(answer) == (400, "MANIFEST_INVALID")
+    await push_blob(client, "a", EMPTY)
+    for wrong in (tag, ""):
+        answer = await client.put(f"/v2/a/manifests/{digest(image())}", params={"tag": ["ok", wrong]}, content=image())
+        assert code(answer) == (400, "MANIFEST_INVALID")
+    assert (await client.get("/v2/a/tags/list")).json()["tags"] == []
+    assert (await client.get(f"/v2/a/manifests/{digest(image())}")).status_code == 404
 
 
 @pytest.mark.parametrize(
