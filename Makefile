@@ -9,11 +9,11 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --requir
 UV := $(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links \
 	--custom-compile-command "make lock" --quiet
 
-.PHONY: help serve test check lint types clients crash lock clean
+.PHONY: help serve test check lint types clients crash bench bench-quick schema lock clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
-	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 10
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 13
 
 serve: $(VENV)/server.stamp ## install and start a registry on 127.0.0.1:8080, data in ./data (PORT, HOST, GATI_DATA_DIR)
 	@exec $(BIN)/python -m registry serve
@@ -35,6 +35,15 @@ clients: $(VENV)/test.stamp ## build and install the real clients of the tests; 
 
 crash: $(VENV)/test.stamp ## kill and restart a loaded registry ROUNDS times (200)
 	CRASH_ROUNDS=$(ROUNDS) $(BIN)/python -m pytest -q -m crash --timeout 0
+
+bench: $(VENV)/test.stamp clients ## measure this registry beside its peers, within an hour; BENCH="--rows …" (--list shows them)
+	$(BIN)/python -m benchmarks $(BENCH)
+
+bench-quick: $(VENV)/test.stamp clients ## the same for the most telling rows, under three minutes
+	$(BIN)/python -m benchmarks --quick $(BENCH)
+
+schema: $(VENV)/server.stamp ## write migrations/schema.sql anew, after a change of the migrations
+	@$(BIN)/python -m tests.schema
 
 lock: $(VENV)/test.stamp ## choose and pin the newest versions of all dependencies
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv

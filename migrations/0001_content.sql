@@ -256,13 +256,14 @@ END $$;
 
 -- A writer's look at a blob: an unreferenced link that is due soon is leased for another grace period first.
 CREATE FUNCTION lease_blob(p_name text, p_digest text, p_grace interval)
-RETURNS TABLE (size bigint, object_key text) LANGUAGE plpgsql VOLATILE AS $$
+RETURNS TABLE (size bigint, object_key text, referenced boolean) LANGUAGE plpgsql VOLATILE AS $$
 DECLARE r bigint;
 BEGIN
     SELECT id INTO r FROM repositories WHERE name = p_name AND state = 'live';
     IF r IS NULL THEN RAISE SQLSTATE 'GT404' USING MESSAGE = 'repository'; END IF;
     UPDATE review SET due = clock_timestamp() + p_grace
     WHERE kind = 'link' AND repo = r AND key = p_digest AND due < clock_timestamp() + p_grace / 2;
-    RETURN QUERY SELECT b.size, b.object_key FROM blob_links l JOIN blobs b ON b.digest = l.digest
+    RETURN QUERY SELECT b.size, b.object_key, EXISTS (SELECT FROM refs f WHERE f.repo = r AND f.digest = p_digest)
+    FROM blob_links l JOIN blobs b ON b.digest = l.digest
     WHERE l.repo = r AND l.digest = p_digest;
 END $$;

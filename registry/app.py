@@ -3,24 +3,27 @@
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
+from typing import Any
 
-from starlette.applications import Starlette
-from starlette.exceptions import HTTPException
-from starlette.requests import Request
-from starlette.responses import Response
+from starlette.routing import Router
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from registry import worker
 from registry.config import Settings
+from registry.content.changes import Changes
 from registry.content.shelf import Policy, Shelf
-from registry.core.errors import RouteUnknown, Unauthorized, Unavailable, Unsupported
+from registry.core.errors import RouteUnknown, Unauthorized, Unavailable
 from registry.guard import Guard
 from registry.infra.db import embedded
 from registry.infra.db.pool import Database, connect_arguments, open_database
 from registry.infra.http.boundary import Boundary
+from registry.infra.http.counters import Counters
+from registry.infra.http.lane import Lane
 from registry.infra.http.origin import BrowserGuard
+from registry.infra.http.serving import LANE
 from registry.infra.storage.directory import DirectoryStore
+from registry.infra.storage.keys import COUNTERS
 from registry.oci.routes import OciDoor
 from registry.web import operations
 
@@ -38,10 +41,29 @@ async def open_shelf(settings: Settings) -> Shelf:
         if server is None:
             raise Unavailable("The embedded database does not run: gati-registry serve starts it.")
         arguments = server.connect_arguments()
-    db = await open_database(arguments, settings.database_pool_min, settings.database_pool_max)
     store = DirectoryStore(settings.storage_url, settings.disk_reserve)
     await asyncio.to_thread(store.prepare)
-    return Shelf(db, store, _policy(settings), await _secret(db))
+    is_alone = settings.database_url is None or settings.single_host
+    async with AsyncExitStack() as opened:
+        counters = Counters(settings.storage_url / COUNTERS) if is_alone else None
+        token = ""
+        if counters is not None:
+            opened.callback(counters.close)
+            token = counters.token
+        db = await open_database(arguments, settings.database_pool_min, settings.database_pool_max, token)
+        opened.push_async_callback(db.close)
+        await _check_others(settings, db, counters)
+        secret = await _secret(db)
+        opened.pop_all()
+    return Shelf(db, store, _policy(settings), secret, Changes(db, counters))
+
+
+async def _check_others(settings: Settings, db: Database, counters: Counters | None) -> None:
+    """Refuse to run beside processes of the other kind; this one's cell or connection can be seen by them already."""
+    if counters is not None and await db.has_connections(""):
+        raise Unavailable("Processes of this registry run without SINGLE_HOST: it holds for all of them or for none.")
+    if counters is None and await asyncio.to_thread(Counters.is_used, settings.storage_url / COUNTERS):
+        raise Unavailable("Other processes of this registry answer from memory: set SINGLE_HOST=true here, too.")
 
 
 async def _secret(db: Database) -> bytes:
@@ -71,16 +93,14 @@ class Application:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._opened: Shelf | None = None
-        guard = Guard(
+        self._guard = Guard(
             BrowserGuard(settings.public_url, settings.allowed_hosts, settings.cors_origins),
             settings.public_url,
             is_open=settings.is_open,
         )
-        self._oci = OciDoor(self.shelf, guard, settings.body_timeout.total_seconds())
-        self._site = Starlette(
-            routes=operations.routes(self.check),
-            lifespan=lambda _: self.lifespan(),
-            exception_handlers={HTTPException: _refuse, Unavailable: _raise},
+        self.oci = OciDoor(self.shelf, self._guard, settings.body_timeout.total_seconds())
+        self._site = Router(
+            operations.routes(self.check), default=_nothing, redirect_slashes=False, lifespan=lambda _: self.lifespan()
         )
 
     def shelf(self) -> Shelf:
@@ -94,13 +114,16 @@ class Application:
         shelf = self.shelf()
         async with shelf.db.connection() as connection:
             await connection.fetchval("SELECT 1 FROM instance")
-        shelf.store.check_room()
+        try:
+            shelf.store.check_room()
+        except OSError as error:
+            raise Unavailable(f"The storage does not answer: {error.strerror}.") from error
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One request, or the lifespan."""
         path = scope.get("path", "")
         if path == "/v2" or path.startswith("/v2/"):
-            await self._oci(scope, receive, send)
+            await self.oci(scope, receive, send)
         elif path == "/token":
             raise Unauthorized(
                 "This registry has no accounts: its operator starts it with ACCESS=open to let everybody in."
@@ -110,29 +133,31 @@ class Application:
             await self._site(scope, receive, send)
 
     @asynccontextmanager
-    async def lifespan(self) -> AsyncIterator[None]:
-        """Open the shelf, run the worker when JOBS=inline; leaving ends both in order."""
+    async def lifespan(self) -> AsyncIterator[dict[str, Any]]:
+        """Open the shelf, run the worker when JOBS=inline; leaving ends both in order. The state is the server's."""
         shelf = self._opened = await open_shelf(self._settings)
+        state = self._open_lane(shelf)
         stop = asyncio.Event()
         inline = self._settings.jobs == "inline"
         task = asyncio.create_task(worker.run(shelf, self._settings.sweep_interval, stop)) if inline else None
         try:
-            yield
+            yield state
         finally:
             stop.set()
             if task is not None:
                 with contextlib.suppress(asyncio.CancelledError):
                     await task
-            self._opened = None
-            await shelf.db.close()
+            self._opened = self.oci.lane = self._guard.counters = None
+            await shelf.close()
+
+    def _open_lane(self, shelf: Shelf) -> dict[str, Any]:
+        counters, memory = shelf.changes.counters, self._settings.lane_memory
+        if counters is None or not memory:
+            return {}
+        self._guard.counters = counters
+        self.oci.lane = Lane(counters, memory)
+        return {LANE: self.oci.lane}
 
 
-async def _raise(_: Request, error: Exception) -> Response:
-    raise error
-
-
-async def _refuse(request: Request, error: Exception) -> Response:
-    assert isinstance(error, HTTPException)  # noqa: S101 - the class it is registered for
-    if error.status_code == 405:
-        raise Unsupported(f"{request.method} is not a method of {request.url.path}.", headers=dict(error.headers or {}))
+async def _nothing(_: Scope, __: Receive, ___: Send) -> None:
     raise RouteUnknown("There is nothing under this path.")

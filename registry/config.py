@@ -66,7 +66,7 @@ class Settings:
         ),
     ]
     web_processes: Annotated[
-        int, Setting("WEB_PROCESSES", "1", form.whole(1, 256), "How many processes answer requests.")
+        int, Setting("WEB_PROCESSES", "1", form.whole(1, 48), "How many processes answer requests.")
     ]
     jobs: Annotated[
         str,
@@ -110,6 +110,20 @@ class Settings:
     database_pool_max: Annotated[
         int,
         Setting("DATABASE_POOL_MAX", "8", form.COUNT, "Database connections that each process opens at most.", "50"),
+    ]
+    single_host: Annotated[
+        bool,
+        Setting(
+            "SINGLE_HOST",
+            "false",
+            form.SWITCH,
+            "With `DATABASE_URL`: whether all processes of this registry run on this machine and may answer from "
+            "memory; without `DATABASE_URL` they do.",
+        ),
+    ]
+    lane_memory: Annotated[
+        int,
+        Setting("LANE_MEMORY", "64MiB", form.SIZE, "What each process keeps of answers in memory; 0 keeps none."),
     ]
     storage_url: Annotated[
         Path,

@@ -1,21 +1,38 @@
 """Who may do what, before a door acts. Open: everybody is a writer. Closed: nobody, until there are accounts."""
 
+import math
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 from registry.auth.model import ANYBODY, Actor
 from registry.core.errors import Unauthorized
+from registry.infra.http.counters import GLOBAL, Counters, Stamp
 from registry.infra.http.origin import BrowserGuard
 
 
+@dataclass(frozen=True, slots=True)
+class Admission:
+    """A caller who may act, until the wall-clock time `until` and while `stamp` holds; without one, just now."""
+
+    actor: Actor
+    stamp: Stamp | None
+    until: float = math.inf
+
+
 class Guard:
-    """Decides for every request of the OCI door."""
+    """Decides for every request of the OCI door.
+
+    Attributes:
+        counters: what a decision that is remembered is held against; None while nothing is.
+    """
 
     def __init__(self, browsers: BrowserGuard, realm: str | None, *, is_open: bool) -> None:
         self._browsers = browsers
         self._realm = realm
         self._open = is_open
+        self.counters: Counters | None = None
 
-    def admit(self, headers: Mapping[str, str], name: str | None, actions: str) -> Actor:
+    def admit(self, headers: Mapping[str, str], name: str | None, actions: str) -> Admission:
         """The caller, allowed `actions` (`pull`, `pull,push` …) on the repository `name`.
 
         Raises:
@@ -23,8 +40,9 @@ class Guard:
             Unauthorized: the registry is closed; the answer carries one Bearer challenge.
         """
         if self._open:
+            stamp = self.counters.stamp((GLOBAL,)) if self.counters is not None else None
             self._browsers.check(headers)
-            return ANYBODY
+            return Admission(ANYBODY, stamp)
         base = self._realm or f"http://{headers.get('host', 'localhost')}"
         challenge = f'Bearer realm="{base}/token",service="gati-registry"'
         if name is not None:

@@ -24,6 +24,7 @@ async def run(shelf: Shelf, interval: timedelta, stop: asyncio.Event) -> None:
         try:
             busy = await deliver(shelf.db, HANDLERS) > 0
             report = await sweep(shelf)
+            await shelf.changes.recover()
         except Unavailable as error:
             _log.warning("waiting", reason=error.message)
         except Exception:  # noqa: BLE001 - one failed pass must not end the worker

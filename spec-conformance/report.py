@@ -31,10 +31,14 @@ class Result:
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """A failure that is known of one registry; `test` is a test's id, or its beginning and a `*`."""
+    """A failure that is known of one registry; `test` is a test's id, or its beginning and a `*`.
+
+    `sometimes` says that the registry fails in a race only: then the test may pass as well.
+    """
 
     test: str
     because: str
+    sometimes: bool = False
 
     def covers(self, test: str) -> bool:
         """Whether this entry is about that test."""
@@ -52,12 +56,22 @@ def load_known(path: Path | None) -> tuple[Known, ...]:
     entries = tomllib.loads(path.read_text())["known"]
     if any(not entry.get("because", "").strip() for entry in entries):
         raise pytest.UsageError(f"{path}: every known failure needs its explanation (because)")
-    return tuple(Known(entry["test"], " ".join(entry["because"].split())) for entry in entries)
+    return tuple(
+        Known(entry["test"], " ".join(entry["because"].split()), entry.get("sometimes", False)) for entry in entries
+    )
 
 
 def _message(error: BaseException) -> str:
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     return (" ".join(lines[:3]) or type(error).__name__)[:400]
+
+
+def _word(error: BaseException | None, level: Level) -> str:
+    if error is None:
+        return "pass"
+    if isinstance(error, Unsupported):
+        return "unsupported"
+    return "fail" if level in BINDING else "differs"
 
 
 class Verdicts:
@@ -69,12 +83,28 @@ class Verdicts:
 
     def status(self, error: BaseException | None, level: Level, known: Known | None) -> str:
         """The word for a test that ended with `error`, or with none."""
-        if error is None:
-            return "fixed" if known else "pass"
-        word = "unsupported" if isinstance(error, Unsupported) else "fail" if level in BINDING else "differs"
-        if self._strict:
+        word = _word(error, level)
+        if self._strict and error is not None:
             word = "fail"
-        return "known" if word == "fail" and known else word
+        if known is None or (known.sometimes and word == "pass"):
+            return word
+        return "known" if word == "fail" else "fixed"
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_collection_modifyitems(self, config: pytest.Config, items: list[pytest.Item]) -> None:
+        """Refuse entries that are about no test, in the files that are run whole.
+
+        Raises:
+            pytest.UsageError: with those entries.
+        """
+        if any("::" in argument for argument in config.args):
+            return
+        tests = [item.nodeid for item in items]
+        files = {test.partition("::")[0] for test in tests}
+        entries = [entry for entry in self._known if entry.test.partition("::")[0] in files]
+        lost = [entry.test for entry in entries if not any(map(entry.covers, tests))]
+        if lost:
+            raise pytest.UsageError(f"The known failures name tests that there are not: {', '.join(lost)}")
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_makereport(
@@ -94,6 +124,9 @@ class Verdicts:
             message = f"{known.because} ({message})"
         result = Result(item.nodeid, end, title, level, status, message)
         report.user_properties.append((PROPERTY, json.dumps(asdict(result))))
+        if status == "fixed":
+            report.outcome = "failed"
+            report.longrepr = f"fixed: {known.test if known else item.nodeid} is among the known failures"
         if status in QUIET:
             report.outcome = "skipped"
             report.longrepr = (str(item.path), 0, f"{status}: {message}")

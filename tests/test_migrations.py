@@ -7,6 +7,7 @@ import asyncpg
 import pytest
 
 from registry.infra.db import migrate as migrations
+from tests.schema import SCHEMA, dump
 
 
 @pytest.fixture
@@ -44,3 +45,15 @@ async def test_a_migration_that_fails_leaves_nothing(
     assert await migrations.pending(connection) == ["0002_second"]
     assert await connection.fetchval("SELECT to_regclass('second')") is None
     await connection.close()
+
+
+async def test_the_schema_file_is_what_all_migrations_make(empty: str) -> None:
+    connection = await asyncpg.connect(empty)
+    await migrations.migrate(connection)
+    await connection.close()
+    assert await asyncio.to_thread(dump, empty) == SCHEMA.read_text(), "run `make schema`"
+
+
+def test_the_schema_file_is_no_migration() -> None:
+    assert SCHEMA.parent == migrations.available()[0].parent
+    assert SCHEMA not in migrations.available()

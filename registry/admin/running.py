@@ -29,9 +29,9 @@ class Refusal(click.ClickException):
     """The command cannot do its work: whole sentences on standard error, exit status 1."""
 
     def show(self, file: Any = None) -> None:  # noqa: ARG002 - click's signature
-        """Print each sentence on a line of its own."""
+        """Print each sentence on a line of its own; commands, which are indented, as they are to be copied."""
         for line in self.message.split("\n"):
-            click.echo(f"gati-registry: {line}", err=True)
+            click.echo(line if line.startswith(" ") else f"gati-registry: {line}", err=True)
 
 
 class Misconfigured(Refusal):
@@ -165,4 +165,4 @@ async def shelf(found: Settings) -> AsyncIterator[Shelf]:
         try:
             yield opened
         finally:
-            await opened.db.close()
+            await opened.close()

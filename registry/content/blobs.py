@@ -41,7 +41,8 @@ async def mount(shelf: Shelf, source: str | None, target: str, digest: Digest) -
     async def link(connection: object) -> bool:
         return await sql.mount(connection, source, target, str(digest), shelf.policy.grace)
 
-    return await shelf.db.retry(link)
+    async with shelf.changes.making(target, changing=False):
+        return await shelf.db.retry(link, single=True)
 
 
 async def delete(shelf: Shelf, name: str, digest: Digest) -> None:
@@ -63,7 +64,9 @@ async def delete(shelf: Shelf, name: str, digest: Digest) -> None:
         await sql.delete_link(connection, repo, str(digest))
         return True
 
-    if not await shelf.db.retry(remove):
+    async with shelf.changes.of(name):
+        removed = await shelf.db.retry(remove)
+    if not removed:
         await catalog.require(shelf.db, name)
         raise BlobUnknown(f"{name} has no blob {digest}.", detail={"digest": str(digest)})
 

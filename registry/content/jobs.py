@@ -1,6 +1,7 @@
 """The sweep: one item a transaction, row locks, no walk, no read-only mode."""
 
 import json
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Final
@@ -66,11 +67,13 @@ async def _expire(shelf: Shelf) -> bool:
 
 
 async def _review(shelf: Shelf, reader: timedelta) -> bool:
-    async with shelf.db.transaction() as connection:
+    async with AsyncExitStack() as announced, shelf.db.transaction() as connection:
         await connection.execute("SET LOCAL lock_timeout = '100ms'")
         review = await sql.take_review(connection)
         if review is None:
             return False
+        if review.name:
+            await announced.enter_async_context(shelf.changes.of(review.name))
         try:
             async with connection.transaction():
                 done = await _look(connection, shelf, review, reader)

@@ -8,9 +8,10 @@ from registry.content import events
 from registry.content import sql_manifests as sql
 from registry.content.model import Manifest
 from registry.content.shelf import Shelf
-from registry.content.sql_manifests import Listed, Rules, Stored
+from registry.content.sql_manifests import Place, Rules, Stored
 from registry.core.digest import Digest
 from registry.core.errors import ManifestBlobUnknown, ManifestUnknown, SizeInvalid, Unsupported
+from registry.core.listing import Listing
 from registry.namespaces import catalog
 
 _READ_METHODS = "GET, HEAD, PUT"
@@ -50,7 +51,10 @@ async def record(shelf: Shelf, name: str, manifest: Manifest, tags: list[str]) -
     """
     rules = Rules(shelf.policy.sparse, shelf.policy.orphans)
     try:
-        return await shelf.db.retry(lambda connection: sql.push(connection, name, manifest, tags, rules))
+        async with shelf.changes.making(name, changing=True):
+            return await shelf.db.retry(
+                lambda connection: sql.push(connection, name, manifest, tags, rules), single=True
+            )
     except asyncpg.PostgresError as error:
         if error.sqlstate != "GT400":
             raise
@@ -85,7 +89,9 @@ async def delete(shelf: Shelf, name: str, digest: Digest) -> None:
         await sql.emit(connection, events.MANIFEST_DELETED, repo, json.dumps({"digest": str(digest)}))
         return True
 
-    if not await shelf.db.retry(remove):
+    async with shelf.changes.of(name):
+        removed = await shelf.db.retry(remove)
+    if not removed:
         raise await _unknown(shelf, name, digest)
 
 
@@ -114,26 +120,26 @@ async def delete_tag(shelf: Shelf, name: str, tag: str) -> None:
         await sql.emit(connection, events.TAG_DELETED, repo, json.dumps({"tag": tag, "from": digest}))
         return True
 
-    if not await shelf.db.retry(remove):
+    async with shelf.changes.of(name):
+        removed = await shelf.db.retry(remove)
+    if not removed:
         raise await _unknown(shelf, name, tag)
 
 
-async def list_tags(shelf: Shelf, name: str, last: str, limit: int) -> tuple[list[str], bool]:
-    """At most `limit` tags after `last`, and whether more follow.
+async def list_tags(shelf: Shelf, name: str, last: str, limit: int) -> Listing:
+    """At most `limit` tags after `last`.
 
     Raises:
         NameUnknown: there is no such repository.
     """
     async with shelf.db.connection() as connection:
-        tags = await sql.tags_after(connection, name, last, limit + 1)
-    if not tags:
+        listing = await sql.tags_after(connection, name, last, limit)
+    if listing.items is None:
         await catalog.require(shelf.db, name)
-    return tags[:limit], len(tags) > limit
+    return listing
 
 
-async def list_referrers(
-    shelf: Shelf, name: str, subject: Digest, artifact_type: str | None, after: tuple[int, str] | None
-) -> list[Listed]:
+async def list_referrers(shelf: Shelf, name: str, subject: Digest, artifact_type: str | None, place: Place) -> Listing:
     """Referrers of a subject, newest first; none for what is not known."""
     async with shelf.db.connection() as connection:
-        return await sql.referrers(connection, name, str(subject), artifact_type, after)
+        return await sql.referrers(connection, name, str(subject), artifact_type, place)

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import timedelta
 
+from registry.content.changes import Changes
 from registry.infra.db.pool import Database
 from registry.infra.storage.directory import DirectoryStore
 
@@ -36,3 +37,9 @@ class Shelf:
     store: DirectoryStore
     policy: Policy
     secret: bytes
+    changes: Changes
+
+    async def close(self) -> None:
+        """Let go of the database and of the counters."""
+        await self.changes.close()
+        await self.db.close()

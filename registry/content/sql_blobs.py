@@ -7,16 +7,18 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class Blob:
-    """A blob of a repository: its size in bytes, and the key of its object."""
+    """A blob of a repository: its size in bytes, the key of its object, and whether a manifest there refers to it."""
 
     size: int
     object_key: str
+    referenced: bool
 
 
 async def select(connection: Any, name: str, digest: str) -> Blob | None:
     """The blob, when it is linked to the repository."""
     row = await connection.fetchrow(
-        "SELECT b.size, b.object_key FROM repositories r JOIN blob_links l ON l.repo = r.id "
+        "SELECT b.size, b.object_key, EXISTS (SELECT FROM refs f WHERE f.repo = l.repo AND f.digest = l.digest) "
+        "AS referenced FROM repositories r JOIN blob_links l ON l.repo = r.id "
         "JOIN blobs b ON b.digest = l.digest WHERE r.name = $1 AND r.state = 'live' AND l.digest = $2",
         name,
         digest,

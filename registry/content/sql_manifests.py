@@ -2,12 +2,11 @@
 
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any, Final
+from typing import Any
 
 from registry.content import events
 from registry.content.model import Manifest
-
-REFERRERS_PAGE: Final = 1000
+from registry.core.listing import Listing
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,42 +150,58 @@ async def emit(connection: Any, kind: str, repo: int, body: str) -> None:
     await connection.execute("INSERT INTO outbox (kind, repo, body) VALUES ($1, $2, $3)", kind, repo, body)
 
 
-async def tags_after(connection: Any, name: str, last: str, limit: int) -> list[str]:
-    """At most `limit` tags after `last`, in byte order."""
-    rows = await connection.fetch(
-        "SELECT t.name FROM repositories r JOIN tags t ON t.repo = r.id "
-        "WHERE r.name = $1 AND r.state = 'live' AND t.name > $2 ORDER BY t.name LIMIT $3",
+async def tags_after(connection: Any, name: str, last: str, limit: int) -> Listing:
+    """At most `limit` tags after `last`, in byte order; the grammar of tags needs no escapes."""
+    row = await connection.fetchrow(
+        "WITH page AS MATERIALIZED (SELECT t.repo, t.name FROM repositories r JOIN tags t ON t.repo = r.id "
+        "WHERE r.name = $1 AND r.state = 'live' AND t.name > $2 ORDER BY t.name LIMIT $3) "
+        "SELECT string_agg('\"' || name || '\"', ',' ORDER BY name) AS items, max(name) AS last, "
+        "EXISTS (SELECT FROM tags t WHERE t.repo = (SELECT min(repo) FROM page) AND t.name > (SELECT max(name) "
+        "FROM page)) AS more FROM page",
         name,
         last,
         limit,
     )
-    return [row["name"] for row in rows]
+    return Listing(**dict(row))
 
 
 @dataclass(frozen=True, slots=True)
-class Listed:
-    """A referrer: where it stands in the order, and its descriptor as ASCII JSON."""
+class Place:
+    """Where a page of referrers begins, and how much it holds.
 
-    position: str
-    descriptor: str
+    Attributes:
+        after: microseconds and digest of the one before; None for the first page.
+        limit: referrers at most.
+        size: bytes at most, but at least one referrer.
+    """
+
+    after: tuple[int, str] | None
+    limit: int
+    size: int
 
 
-async def referrers(
-    connection: Any, name: str, subject: str, artifact_type: str | None, after: tuple[int, str] | None
-) -> list[Listed]:
-    """Referrers of a subject, newest first, at most a page after the position (microseconds, digest)."""
-    rows = await connection.fetch(
-        "SELECT (extract(epoch FROM m.pushed_at) * 1000000)::bigint || '-' || m.digest AS position, m.descriptor "
+async def referrers(connection: Any, name: str, subject: str, artifact_type: str | None, place: Place) -> Listing:
+    """Descriptors of referrers of a subject, newest first, as ASCII JSON; `last` is the position of the last."""
+    row = await connection.fetchrow(
+        "WITH found AS MATERIALIZED (SELECT m.pushed_at, m.digest, m.descriptor "
         "FROM repositories r JOIN manifests m ON m.repo = r.id "
         "WHERE r.name = $1 AND r.state = 'live' AND m.subject = $2 "
         "AND ($3::text IS NULL OR m.artifact_type = $3) AND ($4::bigint IS NULL OR "
         '((extract(epoch FROM m.pushed_at) * 1000000)::bigint, m.digest) < ($4, $5 COLLATE "C")) '
-        "ORDER BY m.pushed_at DESC, m.digest DESC LIMIT $6",
+        "ORDER BY m.pushed_at DESC, m.digest DESC LIMIT $6 + 1), "
+        "placed AS (SELECT *, row_number() OVER newest AS number, "
+        "sum(octet_length(descriptor) + 1) OVER newest AS size "
+        "FROM found WINDOW newest AS (ORDER BY pushed_at DESC, digest DESC)), "
+        "page AS (SELECT * FROM placed WHERE number <= $6 AND (size <= $7 OR number = 1)) "
+        "SELECT string_agg(descriptor, ',' ORDER BY number) AS items, (SELECT "
+        "(extract(epoch FROM pushed_at) * 1000000)::bigint || '-' || digest FROM page ORDER BY number DESC LIMIT 1) "
+        "AS last, count(*) < (SELECT count(*) FROM found) AS more FROM page",
         name,
         subject,
         artifact_type,
-        after[0] if after else None,
-        after[1] if after else "",
-        REFERRERS_PAGE,
+        place.after[0] if place.after else None,
+        place.after[1] if place.after else "",
+        place.limit,
+        place.size,
     )
-    return [Listed(**dict(row)) for row in rows]
+    return Listing(**dict(row))

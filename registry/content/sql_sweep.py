@@ -7,19 +7,20 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class Review:
-    """One thing to look at; `since` is when it was last queued."""
+    """One thing to look at: `since` is when it was last queued, `name` that of its repository, or empty."""
 
     kind: str
     repo: int
     key: str
+    name: str
     since: datetime
 
 
 async def take_review(connection: Any) -> Review | None:
     """The next thing that is due, locked; a locked one is somebody else's."""
     row = await connection.fetchrow(
-        "SELECT kind, repo, key, since FROM review WHERE due <= clock_timestamp() "
-        "ORDER BY due LIMIT 1 FOR UPDATE SKIP LOCKED"
+        "SELECT kind, repo, key, since, coalesce((SELECT name FROM repositories WHERE id = repo), '') AS name "
+        "FROM review WHERE due <= clock_timestamp() ORDER BY due LIMIT 1 FOR UPDATE SKIP LOCKED"
     )
     return Review(**dict(row)) if row else None
 

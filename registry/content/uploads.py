@@ -4,8 +4,8 @@ import asyncio
 import contextlib
 import re
 import uuid
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass
 
 import asyncpg
@@ -45,13 +45,21 @@ class Session:
     owner: str
 
 
+# Gives every byte to the function, in order, in any thread; the counts come out on the way.
+Pour = Callable[[Callable[[memoryview], None]], AsyncGenerator[int, None]]
+
+
 @dataclass(frozen=True, slots=True)
 class Chunk:
-    """What a request brings: its pieces, and the range that it states, if any."""
+    """What a request brings: how its bytes come, and the range that it states, if any.
+
+    `pieces` are its bytes; or `direct`, asked when they are wanted, answers what gives them to a `put` (`Pour`).
+    """
 
     pieces: AsyncIterator[bytes]
     start: int | None = None
     length: int | None = None
+    direct: Callable[[], Pour | None] | None = None
 
 
 async def start(shelf: Shelf, name: str, owner: str, algorithm: str) -> Session:
@@ -63,7 +71,7 @@ async def start(shelf: Shelf, name: str, owner: str, algorithm: str) -> Session:
     """
     shelf.store.check_room()
     session = Session(name, str(uuid.uuid4()), owner)
-    async with shelf.db.transaction() as connection:
+    async with shelf.changes.making(name, changing=False), shelf.db.transaction() as connection:
         repo = await sql_namespaces.ensure(connection, name)
         limit = shelf.policy.max_uploads
         if await sql.count_open(connection, repo, limit) >= limit:
@@ -125,7 +133,7 @@ async def finish(shelf: Shelf, session: Session, digest: Digest, chunk: Chunk) -
         await _close(shelf, session, file, digest)
 
 
-async def whole(shelf: Shelf, name: str, owner: str, digest: Digest, pieces: AsyncIterator[bytes]) -> None:
+async def whole(shelf: Shelf, name: str, owner: str, digest: Digest, chunk: Chunk) -> None:
     """A blob in one request (end-4b). Whatever goes wrong, no session is left: nobody knows its name.
 
     Raises:
@@ -133,7 +141,7 @@ async def whole(shelf: Shelf, name: str, owner: str, digest: Digest, pieces: Asy
     """
     session = await start(shelf, name, owner, digest.algorithm)
     try:
-        await finish(shelf, session, digest, Chunk(pieces))
+        await finish(shelf, session, digest, chunk)
     except BaseException:
         with contextlib.suppress(BlobUploadUnknown, Unavailable):
             await asyncio.shield(cancel(shelf, session))
@@ -229,15 +237,26 @@ async def _receive(shelf: Shelf, session: Session, file: UploadFile, chunk: Chun
 async def _take(shelf: Shelf, session: Session, file: UploadFile, chunk: Chunk) -> None:
     loop, limit = asyncio.get_running_loop(), shelf.policy.max_blob_size
     renew_at = loop.time() + _RENEW_SECONDS
-    async for piece in chunk.pieces:
+    pour = chunk.direct() if chunk.direct is not None else None
+    async with aclosing(pour(file.put) if pour is not None else _write(file, chunk.pieces)) as counts:
+        async for _ in counts:
+            if limit is not None and file.length > limit:
+                raise TooLarge(f"A blob has at most {limit} bytes here.")
+            if loop.time() > renew_at:
+                renew_at = loop.time() + _RENEW_SECONDS
+                await _renew(shelf, session)
+
+
+async def _renew(shelf: Shelf, session: Session) -> None:
+    with contextlib.suppress(Unavailable):  # the commit at the end needs the database, the bytes do not
+        async with shelf.db.connection() as connection:
+            await sql.renew(connection, session.id, shelf.policy.upload_expiry)
+
+
+async def _write(file: UploadFile, pieces: AsyncIterator[bytes]) -> AsyncGenerator[int, None]:
+    async for piece in pieces:
         await file.write(piece)
-        if limit is not None and file.length > limit:
-            raise TooLarge(f"A blob has at most {limit} bytes here.")
-        if loop.time() > renew_at:
-            renew_at = loop.time() + _RENEW_SECONDS
-            with contextlib.suppress(Unavailable):  # the commit at the end needs the database, the bytes do not
-                async with shelf.db.connection() as connection:
-                    await sql.renew(connection, session.id, shelf.policy.upload_expiry)
+        yield len(piece)
 
 
 async def _commit(shelf: Shelf, session: Session, file: UploadFile) -> None:

@@ -90,9 +90,9 @@ class BlobUploadInvalid(BadRequest):
 
 
 class PageInvalid(BadRequest):
-    """`n` is not a count."""
+    """`n` is not a count; the specification has no code of its own for this."""
 
-    code = "PAGINATION_NUMBER_INVALID"
+    code = "UNSUPPORTED"
 
 
 class Unauthorized(RegistryError):

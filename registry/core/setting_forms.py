@@ -67,6 +67,12 @@ def _host(text: str) -> str:
         return text
 
 
+def _switch(text: str) -> bool:
+    if text not in {"true", "false"}:
+        raise ValueError(text)
+    return text == "true"
+
+
 def _size(text: str) -> int:
     match = re.fullmatch(r"([0-9]{1,18}) ?([KMGT]iB)?", text)
     if match is None:
@@ -118,6 +124,7 @@ PATH: Final = Form("a path", _path)
 STORE: Final = Form("a path or a `file:///path` URL", _path)
 PORT: Final = whole(0, 65535)
 COUNT: Final = whole(1, 1_000_000)
+SWITCH: Final = Form("`true` or `false`", _switch)
 SIZE: Final = Form("a number of bytes, or a size such as `512MiB` or `5GiB`", _size)
 DURATION: Final = Form("a duration such as `500ms`, `30s`, `15m`, `24h` or `7d`", _duration)
 DURATION_OR_KEEP: Final = Form(

@@ -1,15 +1,15 @@
 """Which repositories there are."""
 
 from registry.core.errors import NameUnknown
+from registry.core.listing import Listing
 from registry.infra.db.pool import Database
 from registry.namespaces import sql
 
 
-async def list_names(db: Database, last: str, limit: int) -> tuple[list[str], bool]:
-    """At most `limit` names after `last`, and whether more follow."""
+async def list_names(db: Database, last: str, limit: int) -> Listing:
+    """At most `limit` names after `last`."""
     async with db.connection() as connection:
-        names = await sql.names_after(connection, last, limit + 1)
-    return names[:limit], len(names) > limit
+        return await sql.names_after(connection, last, limit)
 
 
 async def require(db: Database, name: str) -> None:

@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from registry.core.listing import Listing
+
 
 async def exists(connection: Any, name: str) -> bool:
     """Whether a live repository has this name."""
@@ -14,9 +16,15 @@ async def ensure(connection: Any, name: str) -> int:
     return int(await connection.fetchval("SELECT ensure_repository($1)", name))
 
 
-async def names_after(connection: Any, last: str, limit: int) -> list[str]:
-    """At most `limit` names of live repositories after `last`, in byte order."""
-    rows = await connection.fetch(
-        "SELECT name FROM repositories WHERE state = 'live' AND name > $1 ORDER BY name LIMIT $2", last, limit
+async def names_after(connection: Any, last: str, limit: int) -> Listing:
+    """At most `limit` names of live repositories after `last`, in byte order; their grammar needs no escapes."""
+    row = await connection.fetchrow(
+        "WITH page AS MATERIALIZED (SELECT name FROM repositories WHERE state = 'live' AND name > $1 "
+        "ORDER BY name LIMIT $2) "
+        "SELECT string_agg('\"' || name || '\"', ',' ORDER BY name) AS items, max(name) AS last, "
+        "EXISTS (SELECT FROM repositories WHERE state = 'live' AND name > (SELECT max(name) FROM page)) AS more "
+        "FROM page",
+        last,
+        limit,
     )
-    return [row["name"] for row in rows]
+    return Listing(**dict(row))

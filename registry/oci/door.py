@@ -6,7 +6,6 @@ from typing import Final
 from urllib.parse import quote, urlencode
 
 from starlette.requests import Request
-from starlette.responses import Response
 from starlette.types import Receive
 
 from registry.auth.model import Actor
@@ -14,10 +13,12 @@ from registry.content.shelf import Shelf
 from registry.core.digest import Digest, parse_digest
 from registry.core.errors import PageInvalid
 from registry.core.names import check_tag
-from registry.infra.http.problems import API_VERSION
+from registry.infra.http.answers import Answer, Headers
 
 PAGE: Final = 10_000
-_COUNT: Final = re.compile(r"\d{1,30}", re.ASCII)
+_VERSION: Final[Headers] = [(b"docker-distribution-api-version", b"registry/2.0")]
+_BODILESS: Final = frozenset({204, 304})
+_COUNT: Final = re.compile(r"\d{1,4000}", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,13 +35,25 @@ class Call:
 
 
 def reply(
-    status: int, headers: dict[str, str] | None = None, body: bytes = b"", media_type: str | None = None
-) -> Response:
-    """An answer of the door: always a Content-Length, always the API version."""
-    fields = API_VERSION | (headers or {})
+    status: int,
+    headers: dict[str, str] | None = None,
+    body: bytes = b"",
+    media_type: str | None = None,
+    *,
+    is_lasting: bool = False,
+) -> Answer:
+    """An answer of the door: always the API version, a Content-Length where there may be a body."""
+    fields = [*_VERSION, *fields_of(headers)] if headers else [*_VERSION]
     if media_type is not None:
-        fields["Content-Type"] = media_type
-    return Response(body, status, fields)
+        fields.append((b"content-type", media_type.encode("latin-1")))
+    if status not in _BODILESS and not (headers and "Content-Length" in headers):
+        fields.append((b"content-length", b"%d" % len(body)))
+    return Answer(status, fields, body, is_lasting=is_lasting)
+
+
+def fields_of(headers: dict[str, str]) -> Headers:
+    """Headers as the wire has them."""
+    return [(name.lower().encode(), value.encode("latin-1")) for name, value in headers.items()]
 
 
 def manifest_reference(text: str) -> Digest | str:

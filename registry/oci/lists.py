@@ -1,65 +1,62 @@
 """Lists on the wire: tags (end-8), referrers (end-12), the catalog, and the version check (end-1)."""
 
-import json
 import re
 from typing import Final
 
-from starlette.responses import Response
-
 from registry.content import manifests
-from registry.content.sql_manifests import REFERRERS_PAGE, Listed
+from registry.content.sql_manifests import Place
 from registry.core.digest import parse_digest
 from registry.core.errors import PageInvalid
 from registry.core.media_types import OCI_INDEX
+from registry.infra.http.answers import Answer
 from registry.namespaces import catalog
 from registry.oci.door import Call, next_link, page, reply
 
+_REFERRERS: Final = 1000
 _PAGE_BYTES: Final = int(3.9 * 1024 * 1024)
 _POSITION: Final = re.compile(r"(\d{1,18})-(sha(?:256|512):[0-9a-f]{64,128})")
 _JSON: Final = "application/json"
 
 
-async def version(_: Call) -> Response:
+async def version(_: Call) -> Answer:
     """GET /v2/ (end-1): this is an OCI registry, and the caller may use it."""
-    return reply(200, body=b"{}", media_type=_JSON)
+    return reply(200, body=b"{}", media_type=_JSON, is_lasting=True)
 
 
-async def tags(call: Call) -> Response:
+async def tags(call: Call) -> Answer:
     """GET tags/list (end-8a, end-8b)."""
     asked = page(call.request)
-    found, more = await manifests.list_tags(call.shelf, call.name, asked.last, asked.limit)
+    found = await manifests.list_tags(call.shelf, call.name, asked.last, asked.limit)
     headers = {}
-    if more and found:
-        headers = next_link(f"/v2/{call.name}/tags/list", {"n": str(asked.limit), "last": found[-1]})
-    return reply(200, headers, json.dumps({"name": call.name, "tags": found}).encode(), _JSON)
+    if found.more and found.last is not None:
+        headers = next_link(f"/v2/{call.name}/tags/list", {"n": str(asked.limit), "last": found.last})
+    body = f'{{"name":"{call.name}","tags":[{found.items or ""}]}}'
+    return reply(200, headers, body.encode(), _JSON, is_lasting=True)
 
 
-async def repositories(call: Call) -> Response:
+async def repositories(call: Call) -> Answer:
     """GET _catalog: names of repositories."""
     asked = page(call.request)
-    found, more = await catalog.list_names(call.shelf.db, asked.last, asked.limit)
-    headers = next_link("/v2/_catalog", {"n": str(asked.limit), "last": found[-1]}) if more and found else {}
-    return reply(200, headers, json.dumps({"repositories": found}).encode(), _JSON)
+    found = await catalog.list_names(call.shelf.db, asked.last, asked.limit)
+    headers = {}
+    if found.more and found.last is not None:
+        headers = next_link("/v2/_catalog", {"n": str(asked.limit), "last": found.last})
+    return reply(200, headers, f'{{"repositories":[{found.items or ""}]}}'.encode(), _JSON, is_lasting=True)
 
 
-async def referrers(call: Call) -> Response:
+async def referrers(call: Call) -> Answer:
     """GET referrers (end-12a, end-12b): an image index of what names this subject, newest first."""
     subject = parse_digest(call.reference)
     kind = call.request.query_params.get("artifactType", "").replace("\0", "\ufffd") or None
-    listed = await manifests.list_referrers(call.shelf, call.name, subject, kind, _after(call))
-    shown = _fitting(listed, _limit(call))
+    place = Place(_after(call), min(page(call.request).limit, _REFERRERS), _PAGE_BYTES)
+    found = await manifests.list_referrers(call.shelf, call.name, subject, kind, place)
     headers = {"OCI-Filters-Applied": "artifactType"} if kind else {}
-    if shown and (len(shown) < len(listed) or len(listed) == REFERRERS_PAGE):
-        query = {"last": shown[-1].position} | ({"artifactType": kind} if kind else {})
+    if found.more and found.last is not None:
+        query = {"last": found.last} | ({"artifactType": kind} if kind else {})
         query |= {"n": call.request.query_params["n"]} if "n" in call.request.query_params else {}
         headers |= next_link(f"/v2/{call.name}/referrers/{subject}", query)
-    body = ",".join(item.descriptor for item in shown)
-    index = f'{{"schemaVersion":2,"mediaType":"{OCI_INDEX}","manifests":[{body}]}}'
-    return reply(200, headers, index.encode(), OCI_INDEX)
-
-
-def _limit(call: Call) -> int:
-    return page(call.request).limit
+    index = f'{{"schemaVersion":2,"mediaType":"{OCI_INDEX}","manifests":[{found.items or ""}]}}'
+    return reply(200, headers, index.encode(), OCI_INDEX, is_lasting=True)
 
 
 def _after(call: Call) -> tuple[int, str] | None:
@@ -70,14 +67,3 @@ def _after(call: Call) -> tuple[int, str] | None:
     if match is None:
         raise PageInvalid("last is the value that the Link of the page before gave.")
     return int(match.group(1)), match.group(2)
-
-
-def _fitting(listed: list[Listed], limit: int) -> list[Listed]:
-    size = 0
-    shown: list[Listed] = []
-    for item in listed[:limit]:
-        size += len(item.descriptor) + 1
-        if shown and size > _PAGE_BYTES:
-            break
-        shown.append(item)
-    return shown

@@ -2,27 +2,26 @@
 
 from typing import Final
 
-from starlette.responses import Response
-
 from registry.admission import pull, retire
 from registry.admission.push import Pushed, Receipt, push
 from registry.content.model import MANIFEST_LIMIT
 from registry.core.digest import Digest
 from registry.core.errors import BadRequest, TooLarge, TooManyTags
 from registry.core.names import check_tag
+from registry.infra.http.answers import Answer
 from registry.infra.http.body import read_all
 from registry.oci.door import Call, manifest_reference, reply
 
 _TAGS: Final = 100
 
 
-async def read(call: Call) -> Response:
+async def read(call: Call) -> Answer:
     """GET and HEAD (end-3): the stored bytes, whatever Accept says."""
     stored = await pull.manifest(call.shelf, call.name, manifest_reference(call.reference))
     headers = {"Docker-Content-Digest": stored.digest, "ETag": f'"{stored.digest}"'}
     if matches(call.request.headers.get("if-none-match"), stored.digest):
-        return Response(status_code=304, headers=headers)
-    return reply(200, headers, stored.bytes, stored.type)
+        return reply(304, headers)
+    return reply(200, headers, stored.bytes, stored.type, is_lasting=not stored.watched)
 
 
 def matches(condition: str | None, digest: str) -> bool:
@@ -34,7 +33,7 @@ def matches(condition: str | None, digest: str) -> bool:
     }
 
 
-async def write(call: Call) -> Response:
+async def write(call: Call) -> Answer:
     """PUT (end-7a, end-7b): 201 once everything is committed."""
     reference = manifest_reference(call.reference)
     tags = tuple(dict.fromkeys(check_tag(tag) for tag in call.request.query_params.getlist("tag")))
@@ -50,19 +49,18 @@ async def write(call: Call) -> Response:
     return _created(call.name, await push(call.shelf, call.name, Pushed(raw, content_type, reference, tags)))
 
 
-def _created(name: str, receipt: Receipt) -> Response:
+def _created(name: str, receipt: Receipt) -> Answer:
     headers = {"Location": f"/v2/{name}/manifests/{receipt.digest}", "Docker-Content-Digest": str(receipt.digest)}
     if receipt.subject is not None:
         headers["OCI-Subject"] = receipt.subject
     if receipt.missing:
         headers["Warning"] = f'299 - "{receipt.missing} referenced blobs are not here"'
-    response = reply(201, headers)
-    for tag in receipt.tags:
-        response.headers.append("OCI-Tag", tag)
-    return response
+    answer = reply(201, headers)
+    answer.headers.extend((b"oci-tag", tag.encode()) for tag in receipt.tags)
+    return answer
 
 
-async def delete(call: Call) -> Response:
+async def delete(call: Call) -> Answer:
     """DELETE (end-9): of a tag, or of a manifest with its tags."""
     await retire.manifest(call.shelf, call.name, manifest_reference(call.reference))
     return reply(202)

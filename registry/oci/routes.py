@@ -6,17 +6,20 @@ from typing import Final
 from urllib.parse import unquote_to_bytes
 
 from starlette.requests import Request
-from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from registry.content.shelf import Shelf
 from registry.core.errors import NameInvalid, RouteUnknown, Unsupported
 from registry.core.names import check_name
 from registry.guard import Guard
+from registry.infra.http.answers import Answer
+from registry.infra.http.counters import CATALOG, slot
+from registry.infra.http.lane import Ask, Label, Lane, Right
+from registry.infra.telemetry import metrics
 from registry.oci import blobs, lists, manifests, uploads
 from registry.oci.door import Call
 
-Handler = Callable[[Call], Awaitable[Response]]
+Handler = Callable[[Call], Awaitable[Answer]]
 _PULL, _PUSH, _DELETE = "pull", "pull,push", "pull,push,delete"
 
 ROUTES: Final[dict[str, dict[str, tuple[Handler, str]]]] = {
@@ -90,6 +93,7 @@ class OciDoor:
         self._shelf = shelf
         self._guard = guard
         self._body_timeout = body_timeout
+        self.lane: Lane | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Find the row, ask the guard, act."""
@@ -103,7 +107,31 @@ class OciDoor:
             raise Unsupported(f"{scope['method'][:20]} is not a method of {target.route}.", headers={"Allow": allowed})
         handler, actions = row
         name = check_name(target.name) if target.name else ""
-        actor = self._guard.admit(request.headers, name or None, actions)
-        call = Call(self._shelf(), actor, request, receive, name, target.reference, self._body_timeout)
-        response = await handler(call)
-        await response(scope, receive, send)
+        admission = self._guard.admit(request.headers, name or None, actions)
+        call = Call(self._shelf(), admission.actor, request, receive, name, target.reference, self._body_timeout)
+        ask = self._ask(scope, target)
+        answer = await handler(call)
+        if ask is not None and self.lane is not None and answer.is_lasting and admission.stamp is not None:
+            self.lane.keep(ask, answer, Right(admission.until, admission.stamp))
+        await answer.send(scope, send, _sent)
+
+    def _ask(self, scope: Scope, target: Target) -> Ask | None:
+        """What can keep the answer in memory; taken before anything is read."""
+        if self.lane is None or "lane" not in scope or target.route not in _LASTING:
+            return None
+        slots = (slot(target.name),) if target.name else _LASTING[target.route]
+        return self.lane.ask(scope["lane"], Label(target.route, scope["method"], scope["path"]), target.name, slots)
+
+
+def _sent(size: int) -> None:
+    metrics.BLOB_BYTES.labels("out").inc(size)
+
+
+_LASTING: Final[dict[str, tuple[int, ...]]] = {
+    "version": (),
+    "catalog": (CATALOG,),
+    "tags": (),
+    "referrers": (),
+    "manifests": (),
+    "blobs": (),
+}

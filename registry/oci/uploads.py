@@ -1,18 +1,19 @@
 """Upload sessions on the wire: end-4, end-5, end-6, end-11, end-13 and end-14."""
 
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from contextlib import aclosing
 from typing import Final
 
-from starlette.responses import Response
-
 from registry.content import blobs, uploads
-from registry.content.uploads import Chunk, Session
+from registry.content.uploads import Chunk, Pour, Session
 from registry.core.digest import Digest, parse_algorithm, parse_digest
 from registry.core.errors import BadRequest, DigestInvalid, NameInvalid, TooLarge, UploadRangeInvalid
 from registry.core.names import check_name
 from registry.core.ranges import chunk_range
+from registry.infra.http.answers import Answer
 from registry.infra.http.body import chunks
+from registry.infra.http.direct import DIRECT
 from registry.infra.telemetry import metrics
 from registry.oci.door import Call, reply
 
@@ -20,7 +21,7 @@ CHUNK_MINIMUM: Final = 64 * 1024
 _LENGTH: Final = re.compile(r"\d{1,19}", re.ASCII)
 
 
-async def start(call: Call) -> Response:
+async def start(call: Call) -> Answer:
     """POST: a session (end-4a, end-4c), a whole blob (end-4b), or a mount (end-11)."""
     query = call.request.query_params
     algorithm = parse_algorithm(query["digest-algorithm"]) if "digest-algorithm" in query else "sha256"
@@ -38,7 +39,7 @@ async def start(call: Call) -> Response:
     limit = call.shelf.policy.max_blob_size
     if limit is not None and (_content_length(call) or 0) > limit:
         raise TooLarge(f"A blob has at most {limit} bytes here.")
-    await uploads.whole(call.shelf, call.name, call.actor.principal, digest, _pieces(call))
+    await uploads.whole(call.shelf, call.name, call.actor.principal, digest, _chunk(call))
     return _created(call.name, digest)
 
 
@@ -65,25 +66,25 @@ _EMPTY: Final = {
 }
 
 
-async def _opened(call: Call, algorithm: str) -> Response:
+async def _opened(call: Call, algorithm: str) -> Answer:
     session = await uploads.start(call.shelf, call.name, call.actor.principal, algorithm)
     fields = _progress(session, 0) | {"OCI-Chunk-Min-Length": str(CHUNK_MINIMUM)}
     return reply(202, fields)
 
 
-async def show(call: Call) -> Response:
+async def show(call: Call) -> Answer:
     """GET (end-13): how far the session is."""
     session = _session(call)
     upload = await uploads.status(call.shelf, session)
     return reply(204, _progress(session, upload.received))
 
 
-async def append(call: Call) -> Response:
+async def append(call: Call) -> Answer:
     """PATCH (end-5): the next chunk, or a stream to the end."""
     session = _session(call)
     length = _content_length(call)
     stated = chunk_range(call.request.headers.get("content-range"), length)
-    chunk = Chunk(_pieces(call), stated.start, stated.length)
+    chunk = _chunk(call, stated.start, stated.length)
     try:
         offset = await uploads.append(call.shelf, session, chunk)
     except UploadRangeInvalid as error:
@@ -91,7 +92,7 @@ async def append(call: Call) -> Response:
     return reply(202, _progress(session, offset))
 
 
-async def finish(call: Call) -> Response:
+async def finish(call: Call) -> Answer:
     """PUT (end-6): the last chunk, if any, and the digest of the whole."""
     session = _session(call)
     text = call.request.query_params.get("digest")
@@ -101,13 +102,13 @@ async def finish(call: Call) -> Response:
     digest = parse_digest(text)
     length = stated.length if stated.start is not None else None
     try:
-        await uploads.finish(call.shelf, session, digest, Chunk(_pieces(call), stated.start, length))
+        await uploads.finish(call.shelf, session, digest, _chunk(call, stated.start, length))
     except UploadRangeInvalid as error:
         raise _placed(session, error) from error
     return _created(call.name, digest)
 
 
-async def cancel(call: Call) -> Response:
+async def cancel(call: Call) -> Answer:
     """DELETE (end-14): the session and its bytes are gone."""
     await uploads.cancel(call.shelf, _session(call))
     return reply(204)
@@ -130,7 +131,7 @@ def _progress(session: Session, offset: int) -> dict[str, str]:
     }
 
 
-def _created(name: str, digest: Digest) -> Response:
+def _created(name: str, digest: Digest) -> Answer:
     return reply(201, {"Location": f"/v2/{name}/blobs/{digest}", "Docker-Content-Digest": str(digest)})
 
 
@@ -141,6 +142,26 @@ def _content_length(call: Call) -> int | None:
     if _LENGTH.fullmatch(text) is None:
         raise BadRequest("Content-Length is not a count of bytes.")
     return int(text)
+
+
+def _chunk(call: Call, start: int | None = None, length: int | None = None) -> Chunk:
+    return Chunk(_pieces(call), start, length, lambda: _direct(call))
+
+
+def _direct(call: Call) -> Pour | None:
+    """How the body comes straight from its socket; None where it cannot, or is small and here already."""
+    opened = call.request.scope.get("extensions", {}).get(DIRECT)
+    body = opened() if opened is not None else None
+    if body is None:
+        return None
+
+    async def pour(put: Callable[[memoryview], None]) -> AsyncGenerator[int, None]:
+        async with aclosing(body.pour(put, call.body_timeout)) as counts:
+            async for count in counts:
+                metrics.BLOB_BYTES.labels("in").inc(count)
+                yield count
+
+    return pour
 
 
 def _is_empty(call: Call) -> bool:

@@ -20,12 +20,13 @@ _FRESH: Final = {"Cache-Control": "no-store"}
 def routes(check: Callable[[], Awaitable[None]]) -> list[Route]:
     """The rows.
 
-    `check` raises the `RegistryError` that keeps this process from serving: the database does not answer or lacks
-    migrations, the storage cannot be written or has only its reserve left. A process that stops is not ready either.
+    `check` raises the `RegistryError` that keeps this process from serving: the database or the storage does not
+    answer, or the storage has only its reserve left. A process that stops is not ready either.
     """
 
     async def ready(request: Request) -> Response:
-        if request.scope.get("state", {}).get(STOPPING):
+        stopping = request.scope.get("state", {}).get(STOPPING)
+        if stopping is not None and stopping.is_set():
             raise Unavailable("Not ready: the registry is stopping.", headers=_FRESH)
         try:
             await check()

@@ -209,3 +209,15 @@ def test_an_unknown_command_is_an_error_of_use() -> None:
     ended = command(["server"], {})
     assert ended.status == 2
     assert "No such command" in ended.err
+
+
+def test_a_database_of_another_version_is_refused_with_commands_to_copy(tmp_path: Path) -> None:
+    cluster = tmp_path / "data" / "pg"
+    cluster.mkdir(parents=True)
+    (cluster / "PG_VERSION").write_text("17\n")
+    ended = command(["serve"], settings_of(tmp_path))
+    assert ended.status == 1
+    sentence, *commands = ended.err.splitlines()
+    assert sentence.startswith("gati-registry: The database in ")
+    assert [line.startswith("  ") for line in commands] == [True, True, True]
+    assert commands[-1].split()[0] == "mv"

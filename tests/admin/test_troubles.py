@@ -67,10 +67,12 @@ def test_a_listing_of_objects_passes_over_those_that_go_meanwhile(tmp_path: Path
 
 
 async def test_comparing_is_not_bound_by_the_time_of_a_request(database_url: str) -> None:
+    bound = await asyncpg.connect(database_url, command_timeout=1e-9)
+    with pytest.raises(TimeoutError):
+        await bound.fetch("SELECT pg_sleep(1)")
+    bound.terminate()
     connection = await asyncpg.connect(database_url, command_timeout=1e-9)
     try:
-        with pytest.raises(TimeoutError):
-            await connection.fetch("SELECT pg_sleep(1)")
         assert isinstance(await sql_fsck.absent(connection), list)
         assert isinstance(await sql_fsck.blobs(connection), dict)
         assert isinstance(await sql_fsck.doomed(connection), set)

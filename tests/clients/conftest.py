@@ -19,7 +19,7 @@ import httpx
 import pytest
 
 from tests.clients import daemons
-from tests.clients.programs import Program, Registry
+from tests.clients.programs import Program, Registry, absent, find_program
 
 HERE = Path(__file__).parent
 
@@ -63,26 +63,10 @@ def registry(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFa
         yield Registry(http)
 
 
-def _absent(reason: str) -> NoReturn:
-    """Leave the test out, or fail it where none may be left out."""
-    if os.environ.get("REQUIRE_CLIENTS") == "1":
-        pytest.fail(reason)
-    pytest.skip(reason)
-
-
 @pytest.fixture(scope="session")
 def find() -> Callable[[str], str]:
     """Find a client's program; the test is left out where it is not installed."""
-    built = subprocess.run(
-        [HERE / "install", "--print-path"], capture_output=True, text=True, check=True
-    ).stdout.strip()
-    # The distribution's programs before others: a docker elsewhere may lack the builder that its daemon has.
-    places = os.pathsep.join([built, "/usr/bin", "/usr/sbin", "/sbin", os.environ.get("PATH", os.defpath)])
-
-    def program(name: str) -> str:
-        return shutil.which(name, path=places) or _absent(f"{name} is not installed: run tests/clients/install")
-
-    return program
+    return find_program
 
 
 @pytest.fixture
@@ -123,14 +107,14 @@ def program(find: Callable[[str], str], environ: dict[str, str]) -> Callable[[st
 @pytest.fixture(scope="session")
 def leave_out() -> Callable[[str], NoReturn]:
     """What a test calls that finds a client unable to do what it is about."""
-    return _absent
+    return absent
 
 
 @pytest.fixture(scope="session")
 def daemon_folder() -> Iterator[Path]:
     """Where the daemons keep everything; a short path, because those of sockets are limited (unix(7): 108 bytes)."""
     if os.geteuid() != 0:
-        _absent("dockerd and containerd need root")
+        absent("dockerd and containerd need root")
     folder = Path(tempfile.mkdtemp(prefix="gati-clients-"))
     yield folder
     shutil.rmtree(folder, ignore_errors=True)

@@ -11,12 +11,13 @@ PATIENCE: Final = 60.0
 
 
 class Daemon:
-    """A running daemon, from the line in which it says that it is ready until `stop`."""
+    """A running daemon, from the line in which it says that it is ready (`greeting`) until `stop`."""
 
     def __init__(self, command: list[str], environ: dict[str, str], ready: str) -> None:
         self._lines: deque[str] = deque(maxlen=30)
         self._event = Event()
         self._ready = False
+        self.greeting = ""
         self._process = subprocess.Popen(
             command, env=environ, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
         )
@@ -31,8 +32,9 @@ class Daemon:
         with self._process.stdout as output:
             for line in output:
                 self._lines.append(line)
-                if ready in line:
+                if ready in line and not self._ready:
                     self._ready = True
+                    self.greeting = line
                     self._event.set()
         self._event.set()
 

@@ -1,20 +1,44 @@
 """Client programs as a user runs them, and the registry that they talk to."""
 
 import json
+import os
 import re
 import secrets
+import shutil
 import subprocess
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NoReturn
 
 import httpx
+import pytest
 
 from tests.clients.images import DOCKER_LIST, DOCKER_MANIFEST, OCI_INDEX, OCI_MANIFEST, Image, digest
 
 PATIENCE: Final = 60
 """Seconds until a command counts as hanging."""
 ANY_MANIFEST: Final = {"Accept": f"{OCI_MANIFEST}, {OCI_INDEX}, {DOCKER_MANIFEST}, {DOCKER_LIST}, */*"}
+
+
+def absent(reason: str) -> NoReturn:
+    """Leave the test out, or fail it where none may be left out."""
+    if os.environ.get("REQUIRE_CLIENTS") == "1":
+        pytest.fail(reason)
+    pytest.skip(reason)
+
+
+@cache
+def _places() -> str:
+    """Where programs lie. The distribution's come before others: a docker elsewhere may lack what its daemon has."""
+    command = [str(Path(__file__).with_name("install")), "--print-path"]
+    built = subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+    return os.pathsep.join([built, "/usr/bin", "/usr/sbin", "/sbin", os.environ.get("PATH", os.defpath)])
+
+
+def find_program(name: str) -> str:
+    """The path of a client's program; the test is left out where it is not installed."""
+    return shutil.which(name, path=_places()) or absent(f"{name} is not installed: run tests/clients/install")
 
 
 @dataclass(frozen=True, slots=True)

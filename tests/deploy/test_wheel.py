@@ -69,7 +69,7 @@ def test_the_installed_command_finds_its_migrations(wheel: Path, tmp_path: Path)
     done = subprocess.run([python, "-c", code], cwd=tmp_path, env=environ, capture_output=True, text=True, check=True)
     place, *names = done.stdout.split()
     assert Path(place).is_relative_to(packages)
-    assert names == sorted(path.name for path in (ROOT / "migrations").glob("*.sql"))
+    assert names == sorted(path.name for path in (ROOT / "migrations").glob("[0-9]*_*.sql"))
 
 
 def test_the_licence_is_the_apache_licence() -> None:

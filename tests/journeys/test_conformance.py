@@ -11,9 +11,11 @@ from tests.journeys.conftest import ROOT, Served
 
 
 @pytest.mark.timeout(300)
-@pytest.mark.parametrize("sparse", ["all", "index", "none"])
-def test_every_clause_of_the_specification_holds(serve: Callable[..., Served], tmp_path: Path, sparse: str) -> None:
-    served = serve(SPARSE_MANIFESTS=sparse)
+@pytest.mark.parametrize(("sparse", "processes"), [("all", "3"), ("index", "1"), ("none", "1")])
+def test_every_clause_of_the_specification_holds(
+    serve: Callable[..., Served], tmp_path: Path, sparse: str, processes: str
+) -> None:
+    served = serve(SPARSE_MANIFESTS=sparse, WEB_PROCESSES=processes)
     command = [sys.executable, str(ROOT / "spec-conformance" / "run"), served.url, "--sparse", sparse]
     command += ["--profile", "dev", "--strict", "--json", str(tmp_path / "report.json")]
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=280)

@@ -159,7 +159,7 @@ async def test_an_illegal_digest_is_refused_everywhere(client: httpx.AsyncClient
 async def test_a_page_size_that_is_no_count_is_refused(client: httpx.AsyncClient, n: str) -> None:
     await push_image(client, "a")
     for path in ("/v2/_catalog", "/v2/a/tags/list"):
-        assert code(await client.get(path, params={"n": n})) == (400, "PAGINATION_NUMBER_INVALID")
+        assert code(await client.get(path, params={"n": n})) == (400, "UNSUPPORTED")
 
 
 async def test_a_huge_page_is_cut_and_an_empty_one_is_empty(client: httpx.AsyncClient) -> None:
@@ -304,3 +304,10 @@ async def test_a_blob_over_the_limit_is_refused(client: httpx.AsyncClient, shelf
     assert (await client.patch(place, content=b"12345")).status_code == 202
     assert code(await client.patch(place, content=b"6")) == (413, "SIZE_INVALID")
     assert (await client.put(place, params={"digest": digest(b"12345")})).status_code == 201
+
+
+async def test_a_path_outside_the_api_is_404_and_a_wrong_method_405(client: httpx.AsyncClient) -> None:
+    for path in ("/", "/nothing", "/health/"):
+        assert (await client.get(path)).status_code == 404
+    wrong = await client.post("/health")
+    assert (wrong.status_code, "GET" in wrong.headers["allow"]) == (405, True)

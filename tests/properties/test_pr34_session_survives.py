@@ -24,6 +24,7 @@ async def fresh(environ: dict[str, str]) -> AsyncIterator[httpx.AsyncClient]:
 
 
 # Feature: gati-registry, Property 34: Upload session survives restart
+@pytest.mark.usefixtures("server")
 @pytest.mark.timeout(300)
 @settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
 @given(

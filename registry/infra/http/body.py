@@ -28,7 +28,7 @@ async def chunks(receive: Receive, timeout: float) -> AsyncIterator[bytes]:  # n
             async with asyncio.timeout(timeout):
                 message = await receive()
         except TimeoutError:
-            raise _late(f"No byte of the body came for {timeout:g} s.") from None
+            raise late(f"No byte of the body came for {timeout:g} s.") from None
         if message["type"] == "http.disconnect":
             raise ClientDisconnected
         if message.get("body"):
@@ -55,11 +55,12 @@ async def read_all(receive: Receive, limit: int, timeout: float, length: int | N
                     raise _long(limit)
                 parts.append(piece)
     except TimeoutError:
-        raise _late(f"The body was not whole after {_WHOLE * timeout:g} s.") from None
+        raise late(f"The body was not whole after {_WHOLE * timeout:g} s.") from None
     return b"".join(parts)
 
 
-def _late(message: str) -> RequestTimeout:
+def late(message: str) -> RequestTimeout:
+    """The refusal of a body that does not come; the connection closes after it."""
     return RequestTimeout(message, headers={"Connection": "close"})
 
 

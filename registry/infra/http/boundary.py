@@ -19,7 +19,7 @@ _log = structlog.get_logger("registry.http")
 
 
 class Boundary:
-    """An ASGI application around another; lifespan messages pass through.
+    """An ASGI application around another; lifespan messages pass through, after the last the log is written out.
 
     What the application raises before it answers becomes the answer; what it raises later ends the connection, so that
     a cut answer is seen as one.
@@ -34,6 +34,7 @@ class Boundary:
         """Answer one request, whatever the application does."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
+            self._flush()
             return
         began, name, hosts = time.perf_counter(), None, 0
         for key, value in scope["headers"]:
@@ -50,6 +51,11 @@ class Boundary:
             await answer.fail(error, scope, receive)
         finally:
             self._account(scope, answer, time.perf_counter() - began)
+
+    def _flush(self) -> None:
+        """Lose no line of the log: a signal that ends the process afterwards leaves it no time."""
+        if self._access is not None:
+            self._access.flush()
 
     def _account(self, scope: Scope, answer: "_Answer", seconds: float) -> None:
         metrics.count(scope.get("route_name", "other"), scope["method"], answer.status, seconds)

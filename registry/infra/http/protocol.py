@@ -1,18 +1,24 @@
-"""uvicorn's HTTP/1.1 protocol with limits on time and size, and with a close that loses no answer."""
+"""uvicorn's HTTP/1.1 protocol with limits on time and size, a fast lane, and a close that loses no answer."""
 
 import asyncio
 import math
+import os
 import secrets
 from typing import Any, Final, cast
 
+import structlog
 from uvicorn.config import Config
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
+from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 from uvicorn.server import ServerState
 
 from registry.core.errors import BadRequest, HeadersTooLarge, RegistryError, RequestTimeout
+from registry.infra.http.answers import Stretch
 from registry.infra.http.connections import Connections
 from registry.infra.http.exchange import Exchange
+from registry.infra.http.lane import Kept, Lane
 from registry.infra.http.limits import Limits
+from registry.infra.http.parsing import RequestParser
+from registry.infra.http.plain import PlainProtocol
 from registry.infra.http.problems import wire_answer
 from registry.infra.http.transport import Outlet
 from registry.infra.telemetry import metrics
@@ -26,9 +32,10 @@ class _Trailers(list[tuple[bytes, bytes]]):
 
 
 _TRAILERS: Final = _Trailers()
+_log = structlog.get_logger("registry.http")
 
 
-class RegistryProtocol(HttpToolsProtocol):
+class RegistryProtocol(PlainProtocol):
     """One connection.
 
     It waits in one of these ways, each with a deadline: for the first request or the rest of a header section, for the
@@ -45,13 +52,15 @@ class RegistryProtocol(HttpToolsProtocol):
         *,
         limits: Limits | None = None,
         connections: Connections | None = None,
+        lane: Lane | None = None,
     ) -> None:
-        super().__init__(config, server_state, app_state, _loop)
-        self._limits = limits or Limits()
+        super().__init__(config, server_state, app_state, _loop, limits or Limits())
+        self.parser = RequestParser(self)
         self._house = connections
-        self._outlet: Outlet
+        self._lane = lane
+        self._raw: bytes | None = None
         self.was_connected = False
-        self._running: RequestResponseCycle | None = None
+        self._is_new = True
         self._refusal: RegistryError | None = None
         self._in_headers = False
         self._whole = True
@@ -59,17 +68,12 @@ class RegistryProtocol(HttpToolsProtocol):
         self._last = False
         self._lingering = False
         self._chunk = self._fed = self._discarded = 0
-        self._unsent = 0
-        self._linger_until = math.inf
-        self._deadline = math.inf
-        self._timer: asyncio.TimerHandle | None = None
-        self._timer_at = math.inf
 
     @property
     def idle_until(self) -> float:
         """When an idle connection is closed, in the loop's time; infinity for one that is not idle."""
-        is_idle = self._whole and self.cycle is not None and self._is_free() and not self._lingering
-        return self._deadline if is_idle else math.inf
+        is_idle = self._whole and not self._is_new and self._is_free() and not self._lingering
+        return self._deadline.at if is_idle else math.inf
 
     def retire(self) -> None:
         """Close if idle: another client needs the room."""
@@ -85,10 +89,9 @@ class RegistryProtocol(HttpToolsProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Nothing more to wait for."""
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
+        self._deadline.cancel()
         self._lingering = True
+        self._drop_socket()
         super().connection_lost(exc)
         if self._house is not None:
             self._house.leave()
@@ -101,10 +104,18 @@ class RegistryProtocol(HttpToolsProtocol):
             return
         if self._deaf:
             return
+        if self._lane is not None and self._is_at_rest():
+            if self._answer(self._lane, data):
+                return
+            self._raw = data
         self._fed += size
         super().data_received(data)
-        if self._whole or self._deaf or self._lingering:
-            return
+        self._raw = None
+        if not (self._whole or self._deaf or self._lingering):
+            self._expect_more(size)
+
+    def _expect_more(self, size: int) -> None:
+        """A request is not whole yet: hold its limits."""
         if self._in_headers:
             if self._fed > self._limits.header_bytes:
                 self._fail(self._too_large())
@@ -132,12 +143,14 @@ class RegistryProtocol(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         """The header section is whole; a body may follow."""
-        self._in_headers = False
+        self._in_headers = self._is_new = False
         self._check_headers()
+        if self._raw is not None:
+            self.scope["lane"] = self._raw  # type: ignore[typeddict-unknown-key]  # what `Lane.ask` takes
         super().on_headers_complete()
         cycle = self.cycle
         self.headers = _TRAILERS
-        self._deadline = math.inf
+        self._deadline.clear()
         if self._last or self.parser.should_upgrade():
             cycle.keep_alive = False
         if self.expect_100_continue and self.scope["http_version"] == "1.0":
@@ -178,7 +191,7 @@ class RegistryProtocol(HttpToolsProtocol):
         """The client has taken most of it."""
         super().resume_writing()
         if not self._is_free():
-            self._deadline = math.inf
+            self._deadline.clear()
 
     def shutdown(self) -> None:
         """Finish what the client has begun, take nothing new."""
@@ -186,7 +199,8 @@ class RegistryProtocol(HttpToolsProtocol):
         if self._lingering:
             self._wait(min(1.0, self._limits.linger_pause))
         elif not self._is_free():
-            self.cycle.keep_alive = False
+            if self.cycle is not None:
+                self.cycle.keep_alive = False
         elif not self._in_headers:
             self._close()
 
@@ -194,11 +208,60 @@ class RegistryProtocol(HttpToolsProtocol):
         """Drop the connection at once."""
         self._outlet.raw.abort()
 
+    def _is_at_rest(self) -> bool:
+        """Whether a request that comes now is the only one, and its answer can go out at once."""
+        return (
+            self._whole
+            and self._is_free()
+            and not (self._lingering or self._last or self.flow.write_paused or self._outlet.is_closing())
+            and not (self._house is not None and self._house.full)
+        )
+
+    def _answer(self, lane: Lane, data: bytes) -> bool:
+        """Answer from memory; False where that cannot be."""
+        kept = lane.find(data)
+        if kept is None:
+            return False
+        self._is_new = False
+        if kept.file is None:
+            self._outlet.write(lane.head(kept) + kept.body)
+            self._wait(self._limits.keep_alive)
+            return True
+        if self.scheme == "https" or self._outlet.raw.get_write_buffer_size():
+            return False
+        return self._answer_with_file(lane, kept, kept.file)
+
+    def _answer_with_file(self, lane: Lane, kept: Kept, stretch: Stretch) -> bool:
+        try:
+            descriptor = stretch.open()
+        except (OSError, RegistryError):
+            return False
+        self.flow.pause_reading()
+        try:
+            self._send(lane.head(kept), descriptor, stretch, self._rest)
+        except OSError:
+            os.close(descriptor)
+            self.flow.resume_reading()
+            return False
+        return True
+
+    def _rest(self, error: Exception | None) -> None:
+        """An answer with a file is over."""
+        if error is not None:
+            if not isinstance(error, ConnectionError):
+                _log.error("a stored object could not be sent", exc_info=error)
+            self.abort()
+        elif self._last:
+            self._close()
+        else:
+            self.flow.resume_reading()
+            self._wait(self._limits.keep_alive)
+
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
         self._running = cycle
         if self._house is not None and self._house.full and not self.pipeline:
             cycle.keep_alive = False
-        exchange: Any = Exchange(app, cycle, self._limits.drain_bytes)
+        exchange: Any = Exchange(app, cycle, self._limits.drain_bytes, None if self.scheme == "https" else self)
         super()._start_asgi_task(cycle, exchange)
 
     def _unsupported_upgrade_warning(self) -> None:
@@ -209,7 +272,7 @@ class RegistryProtocol(HttpToolsProtocol):
 
     def _is_free(self) -> bool:
         """Whether no request is in progress or waits."""
-        return self.cycle is None or self.cycle.response_complete
+        return self._sender is None and (self.cycle is None or self.cycle.response_complete)
 
     def _check_headers(self) -> None:
         """Stop the parser at a request that is too large or one too many; `send_400_response` follows."""
@@ -274,7 +337,7 @@ class RegistryProtocol(HttpToolsProtocol):
         if raw.can_write_eof():
             raw.write_eof()
         self._discarded = 0
-        self._linger_until = self.loop.time() + self._limits.linger_seconds
+        self._deadline.limit(self._limits.linger_seconds)
         self._wait(self._limits.linger_pause)
 
     def _discard(self, size: int) -> None:
@@ -288,32 +351,10 @@ class RegistryProtocol(HttpToolsProtocol):
         """Close for good; a client that takes nothing is cut off."""
         raw = self._outlet.raw
         self._lingering = True
-        self._linger_until = math.inf
+        self._deadline.limit(math.inf)
         raw.close()
         if raw.get_write_buffer_size():
             self._wait(self._limits.write_timeout)
-
-    def _wait(self, seconds: float) -> None:
-        """Move the deadline. A later one is met by the timer that runs: requests in quick succession set none."""
-        self._deadline = min(self.loop.time() + seconds, self._linger_until)
-        if self._timer is None or self._timer_at > self._deadline:
-            self._set_timer()
-
-    def _set_timer(self) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-        self._timer_at = self._deadline
-        self._timer = self.loop.call_at(self._deadline, self._expire)
-
-    def _expire(self) -> None:
-        self._timer = None
-        if self._deadline == math.inf:
-            return
-        if self._deadline > self._timer_at:
-            self._set_timer()
-            return
-        self._deadline = math.inf
-        self._give_up()
 
     def _give_up(self) -> None:
         raw = self._outlet.raw
@@ -323,16 +364,16 @@ class RegistryProtocol(HttpToolsProtocol):
             self._end()
         elif not self._is_free():
             self._check_taken()
-        elif self._in_headers or self.cycle is None:
+        elif self._in_headers or self._is_new:
             self._fail(RequestTimeout(f"The header section was not whole within {self._limits.header_timeout:g} s."))
         else:
             self._close()
 
     def _check_taken(self) -> None:
         """An answer may be slow, not stuck."""
-        left = self._outlet.raw.get_write_buffer_size()
-        if not self.flow.write_paused:
+        if self._sender is None and not self.flow.write_paused and not self._is_flushing:
             return
+        left = self._sender.left if self._sender is not None else self._outlet.raw.get_write_buffer_size()
         if left >= self._unsent:
             self.abort()
             return

@@ -12,10 +12,12 @@ from starlette.types import ASGIApp
 
 from registry.core.errors import Unavailable
 from registry.infra.http.connections import Acceptor, Connections
+from registry.infra.http.lane import account
 from registry.infra.http.limits import Limits
 from registry.infra.http.protocol import RegistryProtocol
 
 STOPPING: Final = "stopping"
+LANE: Final = "lane"
 _TICK: Final = 1.0
 _HANDSHAKE_SECONDS: Final = 10.0
 _CANCEL_SECONDS: Final = 5.0
@@ -25,7 +27,7 @@ class Server(uvicorn.Server):
     """uvicorn's server with its own way of accepting and of stopping.
 
     SIGTERM, SIGINT or `stop` ends it in order; a second signal drops what is in flight. While it ends,
-    `scope["state"]["stopping"]` is true.
+    the event `scope["state"]["stopping"]` is set.
     """
 
     def __init__(
@@ -65,10 +67,12 @@ class Server(uvicorn.Server):
         Raises:
             Unavailable: the application did not start.
         """
+        self.lifespan.state[STOPPING] = self.stop
         await self.lifespan.startup()
         if self.lifespan.should_exit:
             raise Unavailable("The registry did not start; the log says why.")
         await self.on_tick(0)
+        self._tick_lane()
         assert sockets is not None  # noqa: S101 - `serve_one` binds before it serves
         self._acceptor = Acceptor(sockets[0], self._house, self._connect, self._evict)
         self._acceptor.start()
@@ -80,13 +84,13 @@ class Server(uvicorn.Server):
         """Keep the Date header right until the end comes."""
         while not self.stop.is_set():
             await self.on_tick(0)
+            self._tick_lane()
             await asyncio.wait({waiting := asyncio.ensure_future(self.stop.wait())}, timeout=_TICK)
             waiting.cancel()
         self.should_exit = True
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Accept no more, finish what is in flight within the grace, end the application."""
-        self.lifespan.state[STOPPING] = True
         if self._acceptor is not None:
             self._acceptor.close()
         for listener in sockets or []:
@@ -98,7 +102,13 @@ class Server(uvicorn.Server):
                 task.cancel()
             await self._finish(_CANCEL_SECONDS)
             self._abort()
+        self._tick_lane()
         await self.lifespan.shutdown()
+
+    def _tick_lane(self) -> None:
+        lane = self.lifespan.state.get(LANE)
+        if lane is not None:
+            account(lane.tick(self.server_state.default_headers))
 
     def handle_exit(self, sig: int, _: FrameType | None) -> None:
         """The first signal ends in order, the second at once."""
@@ -132,6 +142,7 @@ class Server(uvicorn.Server):
             self._loop,
             limits=self._limits,
             connections=self._house,
+            lane=self.lifespan.state.get(LANE),
         )
         seconds = _HANDSHAKE_SECONDS if self._tls is not None else None
         try:

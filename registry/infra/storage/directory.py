@@ -18,11 +18,14 @@ import structlog
 from registry.core.errors import StorageFull, Unavailable
 from registry.infra.storage.hashing import Hasher
 from registry.infra.storage.keys import BLOBS, UPLOADS, check_key, folders, upload_key
+from registry.infra.storage.writeback import start_writeback
 
 PIECE: Final = 512 * 1024
 _INLINE: Final = 64 * 1024
+_LOOK: Final = 8 << 20
 _LOCK_SECONDS: Final = 10.0
 _LOCK_PAUSE: Final = 0.05
+_UNWRITABLE: Final = "The storage cannot be written: its disk is not mounted, read-only, or somebody else's."
 _FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 _NO_FILES: Final = frozenset({errno.EMFILE, errno.ENFILE})
 T = TypeVar("T")
@@ -45,6 +48,7 @@ class UploadFile:
         self._store = store
         self._descriptor = descriptor
         self._pending = bytearray()
+        self._begun = self._look_at = offset
         self.hasher = hasher
         self.offset = offset
 
@@ -68,22 +72,34 @@ class UploadFile:
         if not self._pending:
             return
         piece, self._pending = bytes(self._pending), bytearray()
-        self._store.check_room(len(piece))
+        if len(piece) <= _INLINE:
+            self.put(memoryview(piece))
+        else:
+            await _in_thread(self.put, memoryview(piece))
+
+    def put(self, piece: memoryview) -> None:
+        """Write and hash a piece, in any thread; nothing may be held back by `write`.
+
+        Raises:
+            StorageFull: the disk is full, or its reserve begins.
+        """
+        view, at = piece, self.offset
+        if at >= self._look_at:
+            self._look(at, len(piece))
         try:
-            if len(piece) <= _INLINE:
-                self._put(piece)
-            else:
-                await _in_thread(self._put, piece)
+            while view:
+                written = os.pwrite(self._descriptor, view, at)
+                view, at = view[written:], at + written
         except OSError as error:
             raise translate(error) from error
-
-    def _put(self, piece: bytes) -> None:
-        view, at = memoryview(piece), self.offset
-        while view:
-            written = os.pwrite(self._descriptor, view, at)
-            view, at = view[written:], at + written
         self.hasher.update(piece)
-        self.offset += len(piece)
+        self.offset = at
+
+    def _look(self, at: int, wanted: int) -> None:
+        """From time to time: is there room, and can the disk begin with what is there?"""
+        self._store.check_room(wanted)
+        start_writeback(self._descriptor, self._begun, at - self._begun)
+        self._begun, self._look_at = at, at + _LOOK
 
     async def sync(self) -> None:
         """Make all bytes durable.
@@ -132,6 +148,7 @@ class DirectoryStore:
 
     def __init__(self, root: Path, reserve: int) -> None:
         self.root = root
+        self._uploads = root / UPLOADS
         self._reserve = reserve
 
     def prepare(self) -> None:
@@ -147,8 +164,14 @@ class DirectoryStore:
         return self.root / check_key(key)
 
     def free(self) -> int:
-        """Bytes free for ordinary users of the disk."""
-        found = os.statvfs(self.root)
+        """Bytes free for ordinary users of the disk.
+
+        Raises:
+            Unavailable: uploads cannot be written; a disk that is not mounted leaves an empty folder in its place.
+        """
+        if not os.access(self._uploads, os.W_OK | os.X_OK):
+            raise Unavailable(_UNWRITABLE)
+        found = os.statvfs(self._uploads)
         return found.f_bavail * found.f_frsize
 
     def check_room(self, wanted: int = 0) -> None:
@@ -164,7 +187,7 @@ class DirectoryStore:
 
         Raises:
             FileNotFoundError: it lies nowhere.
-            Unavailable: another request holds the file for ten seconds.
+            Unavailable: another request holds the file for ten seconds, or the storage is gone.
         """
         descriptor = self._open_upload(self.path(upload_key(upload_id)), self.path(key) if key else None)
         try:
@@ -183,7 +206,12 @@ class DirectoryStore:
             except FileNotFoundError:
                 return os.open(sealed, flags)
         except OSError as error:
-            raise translate(error) from error
+            raise self._refusal(error) from error
+
+    def _refusal(self, error: OSError) -> Exception:
+        if isinstance(error, FileNotFoundError) and not self._uploads.exists():
+            return Unavailable(_UNWRITABLE)
+        return translate(error)
 
     @contextmanager
     def idle(self, keys: Iterable[str]) -> Iterator[bool]:
@@ -244,15 +272,15 @@ class DirectoryStore:
 
         Raises:
             FileNotFoundError: the object is not there.
-            Unavailable: too many files are open.
+            Unavailable: too many files are open, or the storage is gone.
         """
         try:
             return os.open(self.path(key), os.O_RDONLY | os.O_CLOEXEC)
         except OSError as error:
-            raise translate(error) from error
+            raise self._refusal(error) from error
 
     async def unlink(self, key: str) -> bool:
-        """Remove an object; True when it is gone, False while an upload's writer or a sick disk holds it."""
+        """Remove an object; True when it is gone, False while an upload's writer or a sick or absent disk holds it."""
         try:
             return await asyncio.to_thread(self._unlink, self.path(key), key.startswith(UPLOADS))
         except OSError as error:
@@ -263,7 +291,7 @@ class DirectoryStore:
         try:
             descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
         except FileNotFoundError:
-            return True
+            return self._uploads.exists()
         try:
             if locked:
                 fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)

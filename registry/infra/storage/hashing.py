@@ -66,13 +66,16 @@ class Hasher:
     def _call(self, verb: str, *arguments: Any) -> None:
         getattr(_CRYPTO, f"{self._layout.prefix}_{verb}")(*arguments)
 
-    def update(self, data: bytes) -> None:
+    def update(self, data: bytes | memoryview) -> None:
         """Take in `data`; the interpreter is free meanwhile."""
-        self.length += len(data)
+        size = len(data)
+        self.length += size
         if self._plain is not None:
             self._plain.update(data)
+        elif isinstance(data, memoryview) and not data.readonly:
+            self._call("Update", self._context, ctypes.byref(ctypes.c_char.from_buffer(data)), ctypes.c_size_t(size))
         else:
-            self._call("Update", self._context, data, ctypes.c_size_t(len(data)))
+            self._call("Update", self._context, bytes(data), ctypes.c_size_t(size))
 
     def hexdigest(self) -> str:
         """The digest of what came so far; more may follow."""

@@ -13,7 +13,10 @@ _PATH: Final = 500
 
 
 class Access(NamedTuple):
-    """A request that was answered at `time` after the epoch; `status` 499 means that the client had gone."""
+    """A request that was answered at `time` after the epoch; `status` 499 means that the client had gone.
+
+    `times` requests for the same that were answered from memory make one line, without an id and seconds of its own.
+    """
 
     time: float
     request_id: str
@@ -21,6 +24,7 @@ class Access(NamedTuple):
     path: str
     status: int
     seconds: float
+    times: int = 1
 
 
 class AccessLog:
@@ -59,18 +63,22 @@ def as_json(access: Access) -> str:
     return (
         f'{{"event": "request", "request_id": "{access.request_id}", "method": {quoted(access.method[:_PATH])}, '
         f'"path": {quoted(access.path[:_PATH])}, "status": {access.status}, "ms": {access.seconds * 1000:.2f}, '
-        f'"level": "info", "timestamp": "{_time(access)}"}}\n'
+        f'"times": {access.times}, "level": "info", "timestamp": "{_time(access)}"}}\n'
     )
 
 
 def as_text(access: Access) -> str:
     """A line for people."""
-    path = access.path[:_PATH].encode("unicode_escape").decode()
     return (
-        f"{_time(access)} [info     ] {access.method[:_PATH]} {path} {access.status} "
-        f"{access.seconds * 1000:.2f} ms {access.request_id}\n"
+        f"{_time(access)} [info     ] {_plain(access.method)} {_plain(access.path)} {access.status} "
+        f"{access.seconds * 1000:.2f} ms x{access.times} {access.request_id}\n"
     )
 
 
+def _plain(text: str) -> str:
+    """Without a character that begins a line or moves a cursor."""
+    return text[:_PATH].encode("unicode_escape").decode()
+
+
 def _time(access: Access) -> str:
-    return datetime.fromtimestamp(access.time, UTC).isoformat(timespec="microseconds")
+    return datetime.fromtimestamp(access.time, UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")

@@ -16,7 +16,7 @@ REQUEST_ID: Final[ContextVar[str]] = ContextVar("request_id")
 _ACCESS: Final = "registry.access"
 _MASK: Final = "***"
 _WORDS: Final = (
-    r"authorization|password|passwd|pwd|secret|token|cookie|credential|dsn|database_url|api_?key|private_?key"
+    r"authorization|password|passwd|pwd|secret|token|cookie|credential|dsn|database_url|api[_-]?key|private[_-]?key"
 )
 _SECRET_KEY: Final = re.compile(_WORDS, re.IGNORECASE)
 _MASKS: Final = (

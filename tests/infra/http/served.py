@@ -1,9 +1,12 @@
 """A server for tests that need a process of their own: `served.py one|many|child …`, the port on standard output."""
 
 import asyncio
+import contextlib
+import os
 import resource
 import socket
 import sys
+from collections.abc import Iterator
 
 from starlette.types import Receive, Scope, Send
 
@@ -15,14 +18,29 @@ from tests.infra.http.conftest import living, options, reply, whole
 FILES = 90
 
 
+@contextlib.contextmanager
+def exhausted() -> Iterator[None]:
+    """Leave no descriptor free."""
+    with contextlib.ExitStack() as stack:
+        with contextlib.suppress(OSError):
+            while True:
+                stack.callback(os.close, os.dup(0))
+        yield
+
+
 async def handler(scope: Scope, receive: Receive, send: Send) -> None:
-    """`/fail` fails with the Authorization in its message; everything else answers with the length of its body."""
+    """`/fail` fails with the Authorization in its message; everything else answers with the length of its body.
+
+    `/exhaust` leaves no descriptor free until its body has come.
+    """
     if scope["path"] == "/fail":
         raise ValueError(f"could not use {dict(scope['headers'])} with postgresql://gati:canary-7f3a@db/gati")
     if scope["path"] == "/wait":
         sys.stdout.write("waiting\n")
         sys.stdout.flush()
-    await reply(send, 200, str(len(await whole(receive))).encode())
+    with exhausted() if scope["path"] == "/exhaust" else contextlib.nullcontext():
+        body = await whole(receive)
+    await reply(send, 200, str(len(body)).encode())
 
 
 def say(listener: socket.socket) -> None:

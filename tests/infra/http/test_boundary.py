@@ -1,6 +1,7 @@
 """What the boundary makes of requests and errors, without a network."""
 
 import asyncio
+import contextlib
 import io
 import json
 from collections.abc import Iterator
@@ -13,7 +14,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from registry.core.errors import NotFound, RegistryError, RequestTimeout, TooLarge
 from registry.infra.http.body import ClientDisconnected, chunks, read_all
 from registry.infra.http.boundary import Boundary
-from registry.infra.http.problems import response_for, wire_answer
+from registry.infra.http.problems import wire_answer
 from registry.infra.telemetry import logs
 from tests.infra.http.conftest import reply
 
@@ -193,17 +194,26 @@ async def test_a_body_over_its_limit_is_refused_before_it_is_read() -> None:
         await read_all(never, 3, 1, 4)
 
 
-async def test_a_body_that_stops_or_trickles_is_too_late() -> None:
+async def test_a_body_that_stops_is_too_late() -> None:
     with pytest.raises(RequestTimeout) as stopped:
         await read_all(receiving(b"a"), 3, 0.01)
     assert stopped.value.headers == {"Connection": "close"}
 
+
+def test_a_body_that_trickles_is_too_late(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A byte comes just in time, again and again, by a clock that moves with them."""
+    now = 0.0
+
     async def trickle() -> Message:
-        await asyncio.sleep(0.004)
+        nonlocal now
+        now += 0.9
+        await asyncio.sleep(0)
         return {"type": "http.request", "body": b"a", "more_body": True}
 
-    with pytest.raises(RequestTimeout, match="not whole"):
-        await read_all(trickle, 1 << 20, 0.01)
+    loop = asyncio.new_event_loop()
+    monkeypatch.setattr(loop, "time", lambda: now)
+    with contextlib.closing(loop), pytest.raises(RequestTimeout, match="not whole"):
+        loop.run_until_complete(read_all(trickle, 1 << 20, 1))
 
 
 async def test_a_client_that_leaves_its_body_is_no_error_of_ours() -> None:
@@ -220,5 +230,6 @@ def test_an_answer_outside_of_any_request_is_complete() -> None:
     assert json.loads(body)["errors"][0]["code"] == "REQUEST_TIMEOUT"
 
 
-def test_the_contract_of_the_renderer_takes_keywords() -> None:
-    assert response_for(NotFound("No."), path="/token", request_id="x").headers["content-length"] == "63"
+async def test_an_error_under_token_is_the_oci_envelope() -> None:
+    _, _, body = await ask(raising(NotFound("No.")), request("/token", accept="text/html"))
+    assert json.loads(body) == {"errors": [{"code": "NOT_FOUND", "message": "No.", "detail": None}]}

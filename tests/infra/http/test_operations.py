@@ -1,14 +1,16 @@
 """What /health, /ready and /metrics answer, and to whom."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
-from starlette.applications import Starlette
+from starlette.routing import Router
 from starlette.types import Receive, Scope, Send
 
-from registry.core.errors import StorageFull, Unavailable
+from registry.core.errors import StorageFull
 from registry.infra.http.boundary import Boundary
 from registry.web import operations
 
@@ -17,17 +19,15 @@ async def fine() -> None:
     return None
 
 
-async def raise_through(_: Any, error: Exception) -> Any:
-    raise error
-
-
-def client(
+def asker(
     check: Callable[[], Awaitable[None]] = fine, peer: str = "127.0.0.1", *, stopping: bool = False
 ) -> httpx.AsyncClient:
-    site = Starlette(routes=operations.routes(check), exception_handlers={Unavailable: raise_through})
+    site, stop = Router(operations.routes(check)), asyncio.Event()
+    if stopping:
+        stop.set()
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
-        await site({**scope, "state": {"stopping": stopping}}, receive, send)
+        await site({**scope, "state": {"stopping": stop}}, receive, send)
 
     transport = httpx.ASGITransport(Boundary(app), raise_app_exceptions=False, client=(peer, 1))
     return httpx.AsyncClient(transport=transport, base_url="http://localhost")
@@ -38,27 +38,38 @@ async def failing() -> None:
 
 
 async def test_health_says_that_the_process_lives_whatever_else_is_wrong() -> None:
-    async with client(failing, stopping=True) as asking:
+    async with asker(failing, stopping=True) as asking:
         answer = await asking.get("/health")
         assert (answer.status_code, answer.json()) == (200, {"status": "ok"})
         assert (await asking.head("/health")).status_code == 200
 
 
 async def test_ready_says_what_is_wrong() -> None:
-    async with client() as asking:
+    async with asker() as asking:
         assert (await asking.get("/ready")).status_code == 200
-    async with client(failing) as asking:
+    async with asker(failing) as asking:
         answer = await asking.get("/ready")
         assert answer.status_code == 503
         assert answer.json()["message"] == "Not ready: The storage has only its reserve left."
         assert answer.headers["retry-after"] == "1"
-    async with client(stopping=True) as asking:
+    async with asker(stopping=True) as asking:
         assert "stopping" in (await asking.get("/ready")).json()["message"]
+
+
+async def test_a_registry_without_its_storage_is_not_ready(
+    client: httpx.AsyncClient, server: Any, tmp_path: Path
+) -> None:
+    root = server.shelf().store.root
+    assert (await client.get("/ready")).status_code == 200
+    root.rename(tmp_path / "elsewhere")
+    answer = await client.get("/ready")
+    assert (answer.status_code, answer.json()["code"]) == (503, "UNAVAILABLE")
+    assert "storage" in answer.json()["message"]
 
 
 @pytest.mark.parametrize("path", ["/health", "/ready", "/metrics"])
 async def test_other_methods_are_405_with_allow(path: str) -> None:
-    async with client() as asking:
+    async with asker() as asking:
         answer = await asking.post(path)
     assert answer.status_code == 405
     assert {"GET", "HEAD"} == set(answer.headers["allow"].replace(" ", "").split(","))
@@ -66,7 +77,7 @@ async def test_other_methods_are_405_with_allow(path: str) -> None:
 
 @pytest.mark.parametrize("peer", ["127.0.0.1", "::1", "::ffff:127.0.0.1"])
 async def test_metrics_are_for_this_machine(peer: str) -> None:
-    async with client(peer=peer) as asking:
+    async with asker(peer=peer) as asking:
         answer = await asking.get("/metrics")
     assert answer.status_code == 200
     assert answer.headers["content-type"].startswith("text/plain")
@@ -75,7 +86,7 @@ async def test_metrics_are_for_this_machine(peer: str) -> None:
 
 @pytest.mark.parametrize("name", ["Forwarded", "X-Forwarded-For", "X-Real-IP", "Via"])
 async def test_metrics_are_not_for_clients_of_a_proxy_on_this_machine(name: str) -> None:
-    async with client() as asking:
+    async with asker() as asking:
         assert (await asking.get("/metrics", headers={name: "127.0.0.1"})).status_code == 403
 
 
@@ -90,5 +101,5 @@ async def test_metrics_are_not_for_clients_of_a_proxy_on_this_machine(name: str)
     ],
 )
 async def test_metrics_are_not_for_others_nor_for_pages_of_strangers(peer: str, headers: dict[str, str]) -> None:
-    async with client(peer=peer) as asking:
+    async with asker(peer=peer) as asking:
         assert (await asking.get("/metrics", headers=headers)).status_code == 403

@@ -81,7 +81,7 @@ async def test_headers_that_do_not_come_are_408(serve: Serve, sent: bytes) -> No
 
 
 async def test_headers_that_stop_after_a_first_request_are_408(serve: Serve) -> None:
-    peer = await (await serve(ok, header_timeout=0.05)).connect()
+    peer = await (await serve(ok, header_timeout=0.5)).connect()
     await peer.send(GET, GET[:20])
     assert (await peer.answer()).status == 200
     assert (await peer.answer()).status == 408
@@ -171,8 +171,32 @@ async def test_an_offer_of_another_protocol_is_ignored(serve: Serve) -> None:
     answer = await running.exchange(GET[:-2], fields, b"\r\n")
     assert answer.startswith(b"HTTP/1.1 200 ")
     assert b"connection: close\r\n" in answer
-    with_body = await running.exchange(post(3)[:-2], fields, b"\r\nabc")
-    assert with_body.endswith(b"\r\n\r\nabc")
+
+
+@pytest.mark.parametrize(
+    ("framing", "body"),
+    [
+        (b"Content-Length: 3", b"abc"),
+        (b"Content-Length: 0", b""),
+        (b"Transfer-Encoding: chunked", b"1\r\na\r\n2\r\nbc\r\n0\r\nAuthorization: Basic eDp5\r\n\r\n"),
+    ],
+)
+async def test_an_offer_of_another_protocol_hides_no_body(serve: Serve, framing: bytes, body: bytes) -> None:
+    running = await serve(echo)
+    head = b"PUT / HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n" + framing + b"\r\n\r\n"
+    expected = b"abc" if body else b""
+    assert (await running.exchange(head, body)).endswith(b"\r\n\r\n" + expected)
+    assert (await running.exchange(head, body, post(5) + b"smuggled")).endswith(b"\r\n\r\n" + expected)
+    peer = await running.connect()
+    for byte in head + body:
+        await peer.send(bytes([byte]))
+    assert (await peer.answer()).body == expected
+
+
+async def test_a_broken_body_behind_an_offer_of_another_protocol_is_400(serve: Serve) -> None:
+    head = b"PUT / HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n"
+    answer = await (await serve(echo)).exchange(head, b"Transfer-Encoding: chunked\r\n\r\nnonsense\r\n")
+    assert answer.startswith(b"HTTP/1.1 400 ")
 
 
 async def test_a_body_that_stops_is_408_and_ends_the_connection(serve: Serve) -> None:
@@ -247,20 +271,20 @@ async def test_a_client_that_takes_nothing_is_dropped(serve: Serve) -> None:
 
 
 async def test_garbage_behind_a_request_does_not_break_into_its_answer(serve: Serve) -> None:
-    begun, go = asyncio.Event(), asyncio.Event()
+    begun = asyncio.Event()
 
-    async def app(_: Scope, __: Receive, send: Send) -> None:
+    async def app(_: Scope, receive: Any, send: Send) -> None:
         await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"10")]})
         await send({"type": "http.response.body", "body": b"01234", "more_body": True})
         begun.set()
-        await go.wait()
+        while receive.__self__.keep_alive:  # noqa: ASYNC110 - the protocol has no event for what it has read
+            await asyncio.sleep(0)
         await send({"type": "http.response.body", "body": b"56789"})
 
     peer = await (await serve(app)).connect()
     await peer.send(GET)
     await begun.wait()
     await peer.send(b"\x00garbage\r\n\r\n")
-    go.set()
     assert (await peer.answer()).body == b"0123456789"
     assert await peer.rest() == b""
 

@@ -1,0 +1,202 @@
+"""This registry and its peers: started on a free port of 127.0.0.1, with a data directory of their own, or given."""
+
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+from urllib.parse import urlsplit
+
+import httpx
+
+from benchmarks.load import Absent
+from benchmarks.process_cost import Server
+
+ADDRESS: Final = "127.0.0.1"
+OURS: Final = "gati"
+DISTRIBUTION: Final = "distribution"
+DEBIAN: Final = "debian"
+ROOT: Final = Path(__file__).resolve().parents[1]
+"""The checkout: servers are started in it."""
+_START_SECONDS: Final = 60.0
+_STOP_SECONDS: Final = 60.0
+_PROBE_PAUSE: Final = 0.005
+
+
+@dataclass(slots=True)
+class Contender:
+    """A server under measurement. `kind` is ours, peer or ceiling; `start` is how to start another one like it."""
+
+    name: str
+    port: int
+    kind: str
+    server: Server
+    title: str = ""
+    address: str = ADDRESS
+    credential: str = ""
+    accounts: tuple[str, ...] = ()
+    folder: Path | None = None
+    process: "subprocess.Popen[bytes] | None" = None
+    start: "Starter | None" = None
+    started_in: float = 0.0
+
+    @property
+    def url(self) -> str:
+        """Its address as a URL."""
+        return f"http://{self.address}:{self.port}"
+
+    def stop(self) -> None:
+        """End what was started here; a peer that was given is left alone."""
+        if self.process is None:
+            return
+        self.process.terminate()
+        try:
+            self.process.wait(_STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+        self.process = None
+
+
+Starter = Callable[[Path], Contender]
+"""Starts a contender in a folder; one that was used before is started on what it holds."""
+
+
+def free_port() -> int:
+    """A port that nobody listens on now."""
+    with socket.socket() as probe:
+        probe.bind((ADDRESS, 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def launch(command: list[str], environ: dict[str, str], port: int) -> tuple["subprocess.Popen[bytes]", float]:
+    """Start a server and wait for its first 200; the process, and the seconds that took.
+
+    Raises:
+        Absent: it ended, or did not answer in time.
+    """
+    begun = time.monotonic()
+    process = subprocess.Popen(
+        command,
+        cwd=ROOT,
+        env=environ,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,  # Ctrl-C is for the run, which then stops the servers itself
+    )
+    while not answers(port):
+        if process.poll() is not None:
+            raise Absent(f"{command[0]} ended with {process.returncode} at its start: {' '.join(command)}")
+        if time.monotonic() - begun > _START_SECONDS:
+            process.kill()
+            process.wait()
+            raise Absent(f"{command[0]} does not answer on port {port} after {_START_SECONDS:g} s")
+        time.sleep(_PROBE_PAUSE)
+    return process, time.monotonic() - begun
+
+
+def answers(port: int) -> bool:
+    """Whether `/v2/` is answered with 200, or with 401 by a registry with accounts."""
+    try:
+        with socket.create_connection((ADDRESS, port), 5) as probe:
+            probe.sendall(f"GET /v2/ HTTP/1.1\r\nHost: {ADDRESS}:{port}\r\nConnection: close\r\n\r\n".encode())
+            return probe.recv(64)[9:12] in {b"200", b"401"}
+    except OSError:
+        return False
+
+
+def ours(processes: int | None = None, settings: dict[str, str] | None = None) -> Starter:
+    """This registry with its default settings, and those given."""
+    more = (settings or {}) | ({} if processes is None else {"WEB_PROCESSES": str(processes)})
+
+    def start(folder: Path) -> Contender:
+        port = free_port()
+        environ = {name: value for name, value in os.environ.items() if name not in {"DATABASE_URL", "GATI_CONFIG"}}
+        environ |= {"PORT": str(port), "GATI_DATA_DIR": str(folder)} | more
+        process, seconds = launch([sys.executable, "-m", "registry", "serve"], environ, port)
+        title = "this registry" + "".join(f", {name}={value}" for name, value in sorted(more.items()))
+        server = Server((process.pid,), folder.resolve())
+        return Contender(OURS, port, "ours", server, title, folder=folder, process=process, started_in=seconds)
+
+    return start
+
+
+_DISTRIBUTION_CONFIG: Final = """\
+version: 0.1
+log: {{level: error, accesslog: {{disabled: true}}}}
+storage:
+  filesystem: {{rootdirectory: {folder}}}
+  delete: {{enabled: true}}
+  maintenance: {{uploadpurging: {{enabled: false}}}}
+http: {{addr: "{address}:{port}"}}
+"""
+
+
+def _distribution(name: str, program: str, title: str) -> Starter:
+    def start(folder: Path) -> Contender:
+        port = free_port()
+        folder.mkdir(parents=True, exist_ok=True)
+        config = folder.with_name(f"{folder.name}.yml")
+        config.write_text(_DISTRIBUTION_CONFIG.format(folder=folder / "store", address=ADDRESS, port=port))
+        environ = os.environ | {"OTEL_TRACES_EXPORTER": "none"}
+        process, seconds = launch([program, "serve", str(config)], environ, port)
+        server = Server((process.pid,))
+        return Contender(name, port, "peer", server, title, folder=folder, process=process, started_in=seconds)
+
+    return start
+
+
+def distribution() -> Starter:
+    """The CNCF distribution, version 3, as `tests/clients/install` builds it.
+
+    Raises:
+        Absent: it is not built.
+    """
+    install = ROOT / "tests" / "clients" / "install"
+    place = subprocess.run([install, "--print-path"], capture_output=True, text=True, check=True).stdout.strip()
+    program = Path(place) / "registry"
+    if not program.exists():
+        raise Absent("distribution v3 is not built: run tests/clients/install")
+    return _distribution(DISTRIBUTION, str(program), "CNCF distribution v3")
+
+
+def debian() -> Starter:
+    """Debian's docker-registry.
+
+    Raises:
+        Absent: it is not installed.
+    """
+    program = shutil.which("docker-registry")
+    if program is None:
+        raise Absent("Debian's docker-registry is not installed: apt install docker-registry")
+    return _distribution(DEBIAN, program, "Debian's docker-registry 2.8")
+
+
+def given(text: str) -> Contender:
+    """A peer that runs: `name=URL` or `name=URL@pid`.
+
+    Raises:
+        Absent: the text cannot be understood, or nothing answers there.
+    """
+    name, _, rest = text.partition("=")
+    url, _, pid = rest.partition("@")
+    parts = urlsplit(url)
+    if not name or parts.scheme != "http" or not parts.hostname or (pid and not pid.isdecimal()):
+        raise Absent(f"--peer {text}: write name=http://127.0.0.1:5000, or the same with @ and the process's id")
+    port = parts.port or 80
+    address = socket.gethostbyname(parts.hostname)
+    if not address.startswith("127."):
+        raise Absent(f"--peer {text}: only servers on this machine are loaded")
+    try:
+        httpx.get(f"{url}/v2/", timeout=10)
+    except httpx.HTTPError as error:
+        raise Absent(f"--peer {text}: nothing answers there: {error}") from error
+    roots = (int(pid),) if pid else ()
+    return Contender(name, port, "peer", Server(roots), f"{name}, as it was given", address=address)

@@ -1,0 +1,15 @@
+"""A page of a list, ready to send."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """The elements of a JSON array, joined by commas; the last of them, and whether more follow.
+
+    An empty page has neither `items` nor `last`.
+    """
+
+    items: str | None
+    last: str | None
+    more: bool
