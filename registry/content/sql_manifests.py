@@ -28,10 +28,9 @@ class Rules:
 
 
 async def lock_repository(connection: Any, name: str) -> int | None:
-    """The id of the live repository, locked against deletion."""
-    found = await connection.fetchval(
-        "SELECT id FROM repositories WHERE name = $1 AND state = 'live' FOR KEY SHARE", name
-    )
+    """The id of the live repository, locked against deletion. Twice: the name may just have moved to another row."""
+    statement = "SELECT id FROM repositories WHERE name = $1 AND state = 'live' FOR KEY SHARE"
+    found = await connection.fetchval(statement, name) or await connection.fetchval(statement, name)
     return None if found is None else int(found)
 
 

@@ -192,6 +192,40 @@ async def test_a_patch_while_another_holds_the_session_is_503_and_later_taken(
     assert (await close(client, place)).status_code == 201
 
 
+@pytest.mark.parametrize("forged", ["another upload's", "damaged", "cut", "empty", "none"])
+async def test_a_hash_state_that_is_not_of_this_upload_is_never_used(
+    client: httpx.AsyncClient, shelf: Any, forged: str
+) -> None:
+    """Whoever can write to that column can make an upload slower, not wrong."""
+    other, place = await opened(client, CONTENT[1:101]), await opened(client, CONTENT[:100])
+    async with shelf.db.connection() as connection:
+        read = "SELECT hash_state FROM uploads WHERE id = $1"
+        own, foreign = [await connection.fetchval(read, one.rpartition("/")[2]) for one in (place, other)]
+        states = {"another upload's": foreign, "damaged": bytes([own[0] ^ 1]) + own[1:], "cut": own[:-1], "empty": b""}
+        write = "UPDATE uploads SET hash_state = $2 WHERE id = $1"
+        await connection.execute(write, place.rpartition("/")[2], states.get(forged))
+    assert (await close(client, place, CONTENT[100:])).status_code == 201
+    assert (await client.get(f"/v2/a/blobs/{NAMED}")).content == CONTENT
+
+
+@pytest.mark.parametrize("method", ["PATCH", "PUT"])
+@pytest.mark.parametrize("more", [-1, 1])
+async def test_a_stream_of_another_length_than_its_range_leaves_the_session_where_it_is(
+    client: httpx.AsyncClient, shelf: Any, method: str, more: int
+) -> None:
+    place = await opened(client, CONTENT[:100])
+
+    async def stream() -> AsyncIterator[bytes]:
+        yield CONTENT[100:]
+
+    headers = {"Content-Range": f"100-{len(CONTENT) - 1 + more}"}
+    answer = await client.request(method, place, params={"digest": NAMED}, content=stream(), headers=headers)
+    assert refused(answer) == (400, "SIZE_INVALID")
+    assert (await client.get(place)).headers["range"] == "0-99"
+    assert (await close(client, place, CONTENT[100:])).status_code == 201
+    await expect_whole(client, shelf)
+
+
 async def test_a_patch_that_meets_a_cancel_leaves_nothing(
     client: httpx.AsyncClient, shelf: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:

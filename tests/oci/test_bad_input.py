@@ -4,7 +4,6 @@ from typing import Any
 import httpx
 import pytest
 
-from registry.content import sql_manifests
 from registry.oci import lists
 from tests.pushing import (
     EMPTY,
@@ -135,8 +134,12 @@ async def test_an_illegal_name_never_reaches_storage(client: httpx.AsyncClient, 
 @pytest.mark.parametrize("tag", [".a", "-a", "a" * 129, "a b", "ä"])
 async def test_an_illegal_tag_is_refused(client: httpx.AsyncClient, tag: str) -> None:
     assert code(await client.get(f"/v2/a/manifests/{tag}")) == (400, "MANIFEST_INVALID")
-    answer = await client.put(f"/v2/a/manifests/{digest(image())}", params={"tag": tag}, content=image())
-    assert code(answer) == (400, "MANIFEST_INVALID")
+    await push_blob(client, "a", EMPTY)
+    for wrong in (tag, ""):
+        answer = await client.put(f"/v2/a/manifests/{digest(image())}", params={"tag": ["ok", wrong]}, content=image())
+        assert code(answer) == (400, "MANIFEST_INVALID")
+    assert (await client.get("/v2/a/tags/list")).json()["tags"] == []
+    assert (await client.get(f"/v2/a/manifests/{digest(image())}")).status_code == 404
 
 
 @pytest.mark.parametrize(
@@ -269,8 +272,7 @@ async def test_a_nul_in_a_query_is_no_failure(client: httpx.AsyncClient) -> None
 
 async def test_no_count_of_referrers_is_a_failure(client: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch) -> None:
     """None at all, or fewer than there are, while the list is longer than the registry reads at once."""
-    for module in (sql_manifests, lists):
-        monkeypatch.setattr(module, "REFERRERS_PAGE", 2)
+    monkeypatch.setattr(lists, "_REFERRERS", 2)
     named = await push_image(client, "a", b"x")
     for number in range(3):
         raw = image(subject=descriptor(image(b"x"), OCI_MANIFEST), annotations={"n": str(number)})

@@ -163,7 +163,8 @@ class Registry(RuleBasedStateMachine):
 
     def crash(self) -> None:
         """End without a chance to tidy up; what the database had not committed is rolled back."""
-        self.app.shelf().db._pool.terminate()
+        for connection in self.app.shelf().db._pool._all:
+            connection.terminate()
         self.restart()
 
     @rule(
