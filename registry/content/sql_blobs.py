@@ -22,7 +22,8 @@ async def select(connection: Any, name: str, digest: str) -> Blob | None:
     """The blob, when it is linked to the repository."""
     row = await connection.fetchrow(
         "SELECT b.size, b.object_key, b.content, "
-        "EXISTS (SELECT FROM refs f WHERE f.repo = l.repo AND f.digest = l.digest) AS referenced FROM repositories r JOIN blob_links l ON l.repo = r.id "
+        "EXISTS (SELECT FROM refs f WHERE f.repo = l.repo AND f.digest = l.digest) AS referenced "
+        "FROM repositories r JOIN blob_links l ON l.repo = r.id "
         "JOIN blobs b ON b.digest = l.digest WHERE r.name = $1 AND r.state = 'live' AND l.digest = $2",
         name,
         digest,

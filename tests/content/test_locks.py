@@ -68,9 +68,9 @@ async def removing_the_link(connection: Any) -> None:
 async def removing_the_blob(connection: Any) -> None:
     """As the sweep does when no link is left."""
     await removing_the_link(connection)
-    key = await sql_sweep.lock_blob(connection, NAMED)
+    await sql_sweep.lock_blob(connection, NAMED)
+    key = await sql_sweep.delete_blob_if_free(connection, NAMED)
     assert key is not None
-    assert await sql_sweep.delete_blob_if_free(connection, NAMED)
     await sql_sweep.doom(connection, key, timedelta())
 
 

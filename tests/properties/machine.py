@@ -29,7 +29,7 @@ REPOS = ("a", "b")
 BLOBS = (b"{}", b"one", b"two", b"three")
 TAGS = ("x", "y")
 STEPS = (
-    (sql_uploads, "insert"),
+    (sql_uploads, "start"),
     (sql_uploads, "advance"),
     (sql_uploads, "finishing"),
     (DirectoryStore, "seal"),

@@ -22,9 +22,10 @@ def explore(machine: type[RuleBasedStateMachine], environ: dict[str, str], examp
 
 
 # Feature: gati-registry, Property 22: Layer deduplication
-def test_nothing_reachable_is_removed_and_all_garbage_goes(environ: dict[str, str]) -> None:
+@pytest.mark.parametrize("small", ["0", "16KiB"])
+def test_nothing_reachable_is_removed_and_all_garbage_goes(environ: dict[str, str], small: str) -> None:
     """One stored object for each digest, whatever happens in whatever order."""
-    explore(Registry, environ, 100)
+    explore(Registry, environ | {"SMALL_BLOB": small}, 100)
     assert issubclass(Registry, RuleBasedStateMachine)
 
 
