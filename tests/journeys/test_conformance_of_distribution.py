@@ -52,15 +52,22 @@ def listing(tmp_path: Path, *tests: str) -> Path:
     return file
 
 
+def judged(url: str, report: Path, *tests: str) -> tuple[list[str], dict[str, int]]:
+    """The tests that are not as the list says, of these or of all, and how many have each status."""
+    done = suite(url, *tests, "--profile", "dev", "--expect", KNOWN, "--json", report)
+    assert done.returncode in {0, 1}, done.stdout + done.stderr
+    found = json.loads(report.read_text())
+    return [test["test"] for test in found["tests"] if test["status"] in {"fail", "fixed"}], found["summary"]
+
+
 @pytest.mark.timeout(300)
 def test_distribution_fails_as_its_list_says_and_nowhere_else(distribution: str, tmp_path: Path) -> None:
     report = tmp_path / "report.json"
-    done = suite(distribution, "--profile", "dev", "--expect", KNOWN, "--json", report)
-    assert report.exists(), done.stdout + done.stderr
-    found = json.loads(report.read_text())
-    assert [test for test in found["tests"] if test["status"] in {"fail", "fixed"}] == []
-    assert done.returncode == 0, done.stdout[-2000:]
-    assert found["summary"]["pass"] > found["summary"]["known"] > 0
+    others, summary = judged(distribution, report)
+    assert summary["pass"] > summary["known"] > 0
+    if others:  # a race inside distribution does not repeat; what is wrong with the suite or the list does
+        others, _ = judged(distribution, report, *others)
+    assert others == []
 
 
 def test_a_failure_that_is_not_listed_fails_the_run(distribution: str) -> None:
