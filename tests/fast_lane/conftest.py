@@ -62,6 +62,12 @@ class Registry:
         assert len(self.hits) == before + 1
         return answer
 
+    async def refuses(self) -> None:
+        """Wait until new connections are refused: the stop has been heard."""
+        with contextlib.suppress(ConnectionRefusedError):
+            while True:
+                await (await self.connect()).close()
+
     async def talk(self, *segments: bytes) -> bytes:
         """All that comes for these segments, without what changes with time, and then for one request that closes."""
         peer = await self.connect()
