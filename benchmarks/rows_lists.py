@@ -8,10 +8,10 @@ from typing import Any, Final
 import httpx
 
 from benchmarks import script
-from benchmarks.content import EMPTY, MANIFEST, digest, numbered_manifest
+from benchmarks.content import EMPTY, MANIFEST, digest, image_config, numbered_manifest
 from benchmarks.load import Load, RequestFailed
 from benchmarks.rows import Row, Sample, rate
-from benchmarks.script import get, job, numbered
+from benchmarks.script import Job, get, job, numbered
 from benchmarks.stand import NotOffered, Stand
 
 _PAGE: Final = 1000
@@ -68,6 +68,12 @@ class Tags:
         return _read(stand, targets, self.repository)
 
 
+def _repository(name: str) -> Job:
+    """A repository with a blob of its own: one that all share is dear to those who count who shares it."""
+    config = image_config(name, EMPTY)
+    return job(*script.put_small_blob(name, config), script.put_manifest(name, "v1", numbered_manifest(config, name)))
+
+
 @dataclass(frozen=True, slots=True)
 class Catalog:
     """At least so many repositories."""
@@ -84,12 +90,7 @@ class Catalog:
             stand.serve({"/v2/_catalog": json.dumps({"repositories": names[:_PAGE]}).encode()})
             return
         begun = stand.once("catalog begun", lambda: [0])
-        content = numbered_manifest(EMPTY, "catalog")
-        jobs = [
-            job(*script.put_small_blob(name, EMPTY), script.put_manifest(name, "v1", content))
-            for name in names[begun[0] :]
-        ]
-        stand.push("catalog", jobs, 16)
+        stand.push("catalog", [_repository(name) for name in names[begun[0] :]], 16)
         begun[0] = self.count
 
     def _pages(self, stand: Stand) -> list[str]:
