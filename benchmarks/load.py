@@ -27,7 +27,7 @@ class RequestFailed(Exception):
 
 
 class TooSlow(Exception):
-    """A load of fixed size did not end within `PATIENCE`: nothing went wrong, and nothing can be measured."""
+    """A load did not end, or was not answered once: nothing went wrong, and nothing can be measured."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +132,7 @@ class Generator:
             raise RequestFailed(done.stderr.strip() or f"hload ended with {done.returncode}")
         found = figures(json.loads(done.stdout))
         if found.jobs == 0:
-            raise RequestFailed(f"nothing was answered in {found.seconds:.1f} s")
+            raise TooSlow(f"too slow: no answer in {found.seconds:.0f} s")
         return found
 
 
