@@ -1,13 +1,13 @@
 """This registry beside its peers, in one run: `python -m benchmarks --help`.
 
-__main__.py      the command line
-plan.py          how long and how much: the full run and the quick one
-contenders.py    this registry and its peers, started or given; ceilings.py what cannot be beaten
-access.py        how a contender lets the client in
-content.py       blobs and manifests; script.py the requests that carry them
-load.py          the load generator (hload.c), compiled when needed
-stand.py         one contender with all that a row needs to measure it
-rows.py          a row, and the table of all; rows_*.py the rows, by subject
-measure.py       rounds, in rotating order; process_cost.py what the server's processes used
-targets.py       what is to be reached; report.py Markdown and JSON
+- `__main__.py`: the command line; `plan.py`: how long and how much
+- `contenders.py`: this registry and its peers, started or given; `ceilings.py`: what cannot be beaten
+- `access.py`: how a contender lets the client in
+- `content.py`: blobs and manifests; `script.py`: the requests that carry them
+- `load.py`: the load generator, which is `hload.c`
+- `stand.py`: one contender, with all that a row needs to measure it
+- `rows.py`: what a row is; `rows_*.py`: the rows, by subject; `table.py`: all of them
+- `growth.py`: synthetic rows and query plans; `database.py`: the embedded database
+- `measure.py`: rounds in rotating order; `process_cost.py`: what the processes of a server use
+- `targets.py`: what is to be reached; `report.py`: Markdown and JSON; `short.py`: the table for documents
 """

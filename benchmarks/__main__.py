@@ -75,6 +75,7 @@ def _start(options: argparse.Namespace, folder: Path, results: Results, stack: E
     found += [contenders.given(peer) for peer in options.peer]
     for name, make in makers.items():
         if name in without:
+            results.left_out[name] = "not asked for"
             continue
         try:
             found.append(_started(make, folder / name, stack))

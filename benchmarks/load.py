@@ -26,6 +26,10 @@ class RequestFailed(Exception):
     """An answer was not the expected one; the message has the request and the answer."""
 
 
+class TooSlow(Exception):
+    """A load did not end, or was not answered once: nothing went wrong, and nothing can be measured."""
+
+
 @dataclass(frozen=True, slots=True)
 class Latency:
     """Of the jobs of one group: how many, and percentiles in milliseconds."""
@@ -110,6 +114,7 @@ class Generator:
 
         Raises:
             RequestFailed: an answer was not the expected one.
+            TooSlow: there is no end.
         """
         script.write(self._script, load.jobs, f"{target.address}:{target.port}", target.authorization)
         return self._send(target, load)
@@ -122,12 +127,12 @@ class Generator:
                 command, capture_output=True, text=True, errors="replace", check=False, timeout=PATIENCE
             )
         except subprocess.TimeoutExpired as error:
-            raise RequestFailed(f"no end after {PATIENCE:g} s") from error
+            raise TooSlow(f"too slow: what is to be measured was not there after {PATIENCE:g} s") from error
         if done.returncode != 0:
             raise RequestFailed(done.stderr.strip() or f"hload ended with {done.returncode}")
         found = figures(json.loads(done.stdout))
         if found.jobs == 0:
-            raise RequestFailed(f"nothing was answered in {found.seconds:.1f} s")
+            raise TooSlow(f"too slow: no answer in {found.seconds:.0f} s")
         return found
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from statistics import median
 
-from benchmarks.load import Absent, Latency, RequestFailed
+from benchmarks.load import Absent, Latency, RequestFailed, TooSlow
 from benchmarks.process_cost import Cost, Memory, Meter
 from benchmarks.rows import Row, Sample
 from benchmarks.stand import NotOffered, Stand
@@ -164,6 +164,7 @@ def _try(row: Row, stand: Stand, outcome: Outcome) -> None:
 
 
 def _give_up(outcome: Outcome, error: Exception) -> None:
-    known = isinstance(error, NotOffered | Absent | RequestFailed)
+    harmless = isinstance(error, NotOffered | Absent | TooSlow)
+    known = harmless or isinstance(error, RequestFailed)
     outcome.reason = str(error) if known else f"{type(error).__name__}: {error}"
-    outcome.failed = not isinstance(error, NotOffered | Absent)
+    outcome.failed = not harmless

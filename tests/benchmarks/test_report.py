@@ -15,6 +15,7 @@ from benchmarks.plan import QUICK
 from benchmarks.process_cost import Cost, Memory, Meter, Server
 from benchmarks.report import Report, as_json, markdown
 from benchmarks.rows import Sample
+from benchmarks.short import short
 
 
 def _outcome(*values: float) -> Outcome:
@@ -38,6 +39,8 @@ def test_without_the_fastest_peer_the_bar_is_estimated_and_says_so() -> None:
     assert "estimated 9,200" in shown
     assert "9,000 (8,000-10,000)" in shown
     assert "below (estimated)" in shown
+    line = "| 9,000 | 1,000 (distribution) | 9.00 x; 0.98 x of the estimated bar | 3 x |"
+    assert line in short(as_json(report), "make bench")
 
 
 def test_with_the_fastest_peer_nothing_is_estimated() -> None:
