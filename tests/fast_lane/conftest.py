@@ -17,7 +17,9 @@ from registry.infra.http.boundary import Boundary
 from registry.infra.http.lane import Lane
 from registry.infra.http.server import bind, serve_one
 from tests.conftest import _empty
-from tests.infra.http.conftest import Answer, Peer, Running, options
+from tests.infra.http.conftest import Answer, Peer, Running, certificate, options
+
+__all__ = ["certificate"]  # a fixture of the server's tests
 
 CLOSING = b"GET /v2/ HTTP/1.1\r\nHost: last\r\nConnection: close\r\n\r\n"
 _CHANGING = re.compile(rb"(?:date|x-request-id): [^\r]*\r\n|req_[0-9a-f]+")

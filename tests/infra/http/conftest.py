@@ -1,6 +1,8 @@
 """A real server on a free loopback port, in the loop of the tests, and raw connections to it."""
 
 import asyncio
+import ssl
+import subprocess
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
@@ -142,3 +144,24 @@ async def serve() -> AsyncIterator[Serve]:
             return Running(listener.getsockname()[1], stop, task, stack, tls)
 
         yield start
+
+
+@pytest.fixture(scope="module")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a certificate for 127.0.0.1 and its key."""
+    folder = tmp_path_factory.mktemp("tls")
+    kind = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-subj", "/CN=localhost"]
+    files = ["-keyout", str(folder / "key.pem"), "-out", str(folder / "certificate.pem")]
+    made = subprocess.run(
+        ["openssl", "req", "-x509", "-nodes", "-days", "9", *kind, "-addext", "subjectAltName=IP:127.0.0.1", *files],
+        capture_output=True,
+        check=False,
+    )
+    if made.returncode != 0:
+        pytest.skip("openssl makes no certificate here")
+    return folder
+
+
+def trusting(certificate: Path) -> ssl.SSLContext:
+    """What a client needs to trust it."""
+    return ssl.create_default_context(cafile=str(certificate / "certificate.pem"))

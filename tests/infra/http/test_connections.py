@@ -6,7 +6,6 @@ import os
 import re
 import signal
 import socket
-import ssl
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -17,7 +16,7 @@ import pytest
 from starlette.types import Receive, Scope, Send
 
 from registry.infra.http.serving import STOPPING
-from tests.infra.http.conftest import Serve, options, reply, whole
+from tests.infra.http.conftest import Serve, options, reply, trusting, whole
 from tests.infra.http.served import FILES
 from tests.infra.http.test_protocol import GET, ok, post
 
@@ -113,25 +112,6 @@ async def test_what_outlasts_the_grace_is_cancelled_with_503(serve: Serve) -> No
     answer = await peer.answer()
     assert (answer.status, answer.headers["retry-after"]) == (503, "5")
     await running.task
-
-
-@pytest.fixture(scope="module")
-def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("tls")
-    kind = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-subj", "/CN=localhost"]
-    files = ["-keyout", str(folder / "key.pem"), "-out", str(folder / "certificate.pem")]
-    made = subprocess.run(
-        ["openssl", "req", "-x509", "-nodes", "-days", "9", *kind, "-addext", "subjectAltName=IP:127.0.0.1", *files],
-        capture_output=True,
-        check=False,
-    )
-    if made.returncode != 0:
-        pytest.skip("openssl makes no certificate here")
-    return folder
-
-
-def trusting(certificate: Path) -> ssl.SSLContext:
-    return ssl.create_default_context(cafile=str(certificate / "certificate.pem"))
 
 
 async def refuse(_: Scope, __: Receive, send: Send) -> None:
