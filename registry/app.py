@@ -19,11 +19,12 @@ from registry.infra.db import embedded
 from registry.infra.db.pool import Database, connect_arguments, open_database
 from registry.infra.http.boundary import Boundary
 from registry.infra.http.counters import Counters
-from registry.infra.http.lane import Lane
+from registry.infra.http.lane import Lane, account
 from registry.infra.http.origin import BrowserGuard
-from registry.infra.http.serving import LANE
+from registry.infra.http.serving import LANE, TICK
 from registry.infra.storage.directory import DirectoryStore
 from registry.infra.storage.keys import COUNTERS
+from registry.infra.telemetry import metrics
 from registry.oci.routes import OciDoor
 from registry.web import operations
 
@@ -154,10 +155,16 @@ class Application:
     def _open_lane(self, shelf: Shelf) -> dict[str, Any]:
         counters, memory = shelf.changes.counters, self._settings.lane_memory
         if counters is None or not memory:
-            return {}
+            return {TICK: self._tick}
         self._guard.counters = counters
         self.oci.lane = Lane(counters, memory)
-        return {LANE: self.oci.lane}
+        return {TICK: self._tick, LANE: self.oci.lane}
+
+    def _tick(self, headers: list[tuple[bytes, bytes]]) -> None:
+        """Count what cannot be counted one by one; `headers` are those of every answer from now on."""
+        metrics.record_pool(*self.shelf().db.sizes)
+        if self.oci.lane is not None:
+            account(self.oci.lane.tick(headers))
 
 
 async def _nothing(_: Scope, __: Receive, ___: Send) -> None:

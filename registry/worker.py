@@ -10,7 +10,7 @@ import structlog
 from registry.content.jobs import sweep
 from registry.content.shelf import Shelf
 from registry.core.errors import Unavailable
-from registry.infra.jobs.outbox import Handler, deliver
+from registry.infra.jobs.outbox import Handler, deliver, depth
 from registry.infra.telemetry import metrics
 
 HANDLERS: Mapping[str, list[Handler]] = {}
@@ -25,6 +25,7 @@ async def run(shelf: Shelf, interval: timedelta, stop: asyncio.Event) -> None:
             busy = await deliver(shelf.db, HANDLERS) > 0
             report = await sweep(shelf)
             await shelf.changes.recover()
+            metrics.QUEUE_DEPTH.labels("outbox").set(await depth(shelf.db))
         except Unavailable as error:
             _log.warning("waiting", reason=error.message)
         except Exception:  # noqa: BLE001 - one failed pass must not end the worker

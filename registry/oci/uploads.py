@@ -39,7 +39,8 @@ async def start(call: Call) -> Answer:
     limit = call.shelf.policy.max_blob_size
     if limit is not None and (_content_length(call) or 0) > limit:
         raise TooLarge(f"A blob has at most {limit} bytes here.")
-    await uploads.whole(call.shelf, call.name, call.actor.principal, digest, _chunk(call))
+    with metrics.UPLOADS_INFLIGHT.track_inprogress():
+        await uploads.whole(call.shelf, call.name, call.actor.principal, digest, _chunk(call))
     return _created(call.name, digest)
 
 
@@ -86,7 +87,8 @@ async def append(call: Call) -> Answer:
     stated = chunk_range(call.request.headers.get("content-range"), length)
     chunk = _chunk(call, stated.start, stated.length)
     try:
-        offset = await uploads.append(call.shelf, session, chunk)
+        with metrics.UPLOADS_INFLIGHT.track_inprogress():
+            offset = await uploads.append(call.shelf, session, chunk)
     except UploadRangeInvalid as error:
         raise _placed(session, error) from error
     return reply(202, _progress(session, offset))
@@ -102,7 +104,8 @@ async def finish(call: Call) -> Answer:
     digest = parse_digest(text)
     length = stated.length if stated.start is not None else None
     try:
-        await uploads.finish(call.shelf, session, digest, _chunk(call, stated.start, length))
+        with metrics.UPLOADS_INFLIGHT.track_inprogress():
+            await uploads.finish(call.shelf, session, digest, _chunk(call, stated.start, length))
     except UploadRangeInvalid as error:
         raise _placed(session, error) from error
     return _created(call.name, digest)

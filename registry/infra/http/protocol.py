@@ -4,6 +4,7 @@ import asyncio
 import math
 import os
 import secrets
+from dataclasses import dataclass, field
 from typing import Any, Final, cast
 
 import structlog
@@ -35,6 +36,15 @@ _TRAILERS: Final = _Trailers()
 _log = structlog.get_logger("registry.http")
 
 
+@dataclass(frozen=True, slots=True)
+class Shared:
+    """What all connections of a process share."""
+
+    limits: Limits = field(default_factory=Limits)
+    connections: Connections | None = None
+    lane: Lane | None = None
+
+
 class RegistryProtocol(PlainProtocol):
     """One connection.
 
@@ -49,15 +59,13 @@ class RegistryProtocol(PlainProtocol):
         server_state: ServerState,
         app_state: dict[str, Any],
         _loop: asyncio.AbstractEventLoop | None = None,
-        *,
-        limits: Limits | None = None,
-        connections: Connections | None = None,
-        lane: Lane | None = None,
+        shared: Shared | None = None,
     ) -> None:
-        super().__init__(config, server_state, app_state, _loop, limits or Limits())
+        shared = shared or Shared()
+        super().__init__(config, server_state, app_state, _loop, shared.limits)
         self.parser = RequestParser(self)
-        self._house = connections
-        self._lane = lane
+        self._house = shared.connections
+        self._lane = shared.lane
         self._raw: bytes | None = None
         self.was_connected = False
         self._is_new = True

@@ -12,12 +12,12 @@ from starlette.types import ASGIApp
 
 from registry.core.errors import Unavailable
 from registry.infra.http.connections import Acceptor, Connections
-from registry.infra.http.lane import account
 from registry.infra.http.limits import Limits
-from registry.infra.http.protocol import RegistryProtocol
+from registry.infra.http.protocol import RegistryProtocol, Shared
 
 STOPPING: Final = "stopping"
 LANE: Final = "lane"
+TICK: Final = "tick"
 _TICK: Final = 1.0
 _HANDSHAKE_SECONDS: Final = 10.0
 _CANCEL_SECONDS: Final = 5.0
@@ -72,7 +72,7 @@ class Server(uvicorn.Server):
         if self.lifespan.should_exit:
             raise Unavailable("The registry did not start; the log says why.")
         await self.on_tick(0)
-        self._tick_lane()
+        self._tell()
         assert sockets is not None  # noqa: S101 - `serve_one` binds before it serves
         self._acceptor = Acceptor(sockets[0], self._house, self._connect, self._evict)
         self._acceptor.start()
@@ -84,7 +84,7 @@ class Server(uvicorn.Server):
         """Keep the Date header right until the end comes."""
         while not self.stop.is_set():
             await self.on_tick(0)
-            self._tick_lane()
+            self._tell()
             await asyncio.wait({waiting := asyncio.ensure_future(self.stop.wait())}, timeout=_TICK)
             waiting.cancel()
         self.should_exit = True
@@ -102,13 +102,14 @@ class Server(uvicorn.Server):
                 task.cancel()
             await self._finish(_CANCEL_SECONDS)
             self._abort()
-        self._tick_lane()
+        self._tell()
         await self.lifespan.shutdown()
 
-    def _tick_lane(self) -> None:
-        lane = self.lifespan.state.get(LANE)
-        if lane is not None:
-            account(lane.tick(self.server_state.default_headers))
+    def _tell(self) -> None:
+        """Once a second the application learns the headers that every answer carries (Date)."""
+        tick = self.lifespan.state.get(TICK)
+        if tick is not None:
+            tick(self.server_state.default_headers)
 
     def handle_exit(self, sig: int, _: FrameType | None) -> None:
         """The first signal ends in order, the second at once."""
@@ -135,15 +136,8 @@ class Server(uvicorn.Server):
                 connection.abort()
 
     async def _connect(self, accepted: socket.socket) -> None:
-        protocol = RegistryProtocol(
-            self.config,
-            self.server_state,
-            self.lifespan.state,
-            self._loop,
-            limits=self._limits,
-            connections=self._house,
-            lane=self.lifespan.state.get(LANE),
-        )
+        shared = Shared(self._limits, self._house, self.lifespan.state.get(LANE))
+        protocol = RegistryProtocol(self.config, self.server_state, self.lifespan.state, self._loop, shared)
         seconds = _HANDSHAKE_SECONDS if self._tls is not None else None
         try:
             accepted.setblocking(False)  # noqa: FBT003 - the name of the call says it

@@ -36,6 +36,12 @@ async def deliver(db: Database, handlers: Mapping[str, list[Handler]], batch: in
     return len(rows)
 
 
+async def depth(db: Database) -> int:
+    """How many facts wait, counted no further than 100,000."""
+    async with db.connection() as connection:
+        return int(await connection.fetchval("SELECT count(*) FROM (SELECT FROM outbox LIMIT 100000) AS waiting"))
+
+
 async def _handle(row: Any, handlers: list[Handler]) -> bool:
     try:
         for handler in handlers:
