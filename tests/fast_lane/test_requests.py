@@ -56,7 +56,7 @@ WRITTEN = {
     "one and a half": [get(LATEST) + get(TAGS)[:20], get(TAGS)[20:]],
     "a body": [get(LATEST, "Content-Length: 5") + b"hello"],
     "a body that looks like a request": [get(LATEST, f"Content-Length: {len(get(TAGS))}"), get(TAGS)],
-    "a chunked body": [get(LATEST, "Transfer-Encoding: chunked"), b"5\r\nhello\r\n0\r\n\r\n"],
+    "a chunked body": [get(LATEST, "Transfer-Encoding: chunked") + b"5\r\nhello\r\n0\r\n\r\n"],
     "an offer": [get(LATEST, "Connection: Upgrade, HTTP2-Settings", "Upgrade: h2c")],
     "a condition": [get(LATEST, "If-None-Match: *")],
     "close": [get(LATEST, "Connection: close")],
