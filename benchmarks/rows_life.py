@@ -113,7 +113,7 @@ def _idle(stand: Stand) -> Sample:
         if not pids:
             raise NotOffered("its process is not known")
         found = memory(pids)
-        return Sample(value=found.pss / 1e6, note=f"RSS {found.rss / 1e6:.0f} MB, {len(pids)} processes")
+        return Sample(value=found.pss / 1e6, note=f"RSS {found.rss / 1e6:.0f} MB, processes: {len(pids)}")
 
 
 def _passing(stand: Stand) -> Sample:
