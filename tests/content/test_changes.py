@@ -58,7 +58,10 @@ async def waiting(holder: Any) -> int:
     """The process of the server that waits for the lock."""
     found = None
     while found is None:
-        found = await holder.fetchval("SELECT pid FROM pg_locks WHERE locktype = 'advisory' AND NOT granted")
+        found = await holder.fetchval(
+            "SELECT l.pid FROM pg_locks l JOIN pg_database d ON d.oid = l.database "
+            "WHERE l.locktype = 'advisory' AND NOT l.granted AND d.datname = current_database()"
+        )
     return int(found)
 
 

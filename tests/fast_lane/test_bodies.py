@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import json
+import os
 import socket
 import threading
 from collections.abc import Callable
@@ -218,23 +219,33 @@ async def test_many_uploads_at_once_share_few_threads(registry: Registry) -> Non
     await asyncio.gather(*(upload(number) for number in range(64)))
 
 
+def trickle(slow: list[socket.socket], begun: threading.Event, over: threading.Event) -> None:
+    """Much at once, which is worth a thread, then a byte at a time."""
+    for one in slow:
+        with contextlib.suppress(BlockingIOError):
+            one.send(BODY)
+    while not over.wait(0.0005):
+        begun.set()
+        for one in slow:
+            with contextlib.suppress(BlockingIOError):
+                one.send(b"x")
+
+
 async def test_clients_that_trickle_keep_no_thread_from_the_others(registry: Registry) -> None:
-    over = asyncio.Event()
-
-    async def trickle() -> None:
-        place = await session(registry)
-        peer = await begun(registry, place, BODY[:400_000], 1 << 30)
-        while not over.is_set():
-            await peer.send(b"x" * 100)
-            await asyncio.sleep(0.001)
-        peer.writer.transport.abort()
-
-    slow = [asyncio.create_task(trickle()) for _ in range(8)]
-    for _ in range(3):
-        place = await session(registry)
-        assert (await registry.client.patch(place, content=BODY)).status_code == 202
-    over.set()
-    await asyncio.gather(*slow)
+    peers = [await begun(registry, await session(registry), b"x", 1 << 30) for _ in range(8)]
+    slow = [socket.socket(fileno=os.dup(peer.writer.get_extra_info("socket").fileno())) for peer in peers]
+    burst, over = threading.Event(), threading.Event()
+    trickling = asyncio.create_task(asyncio.to_thread(trickle, slow, burst, over))
+    await asyncio.to_thread(burst.wait)
+    try:
+        for _ in range(3):
+            place = await session(registry)
+            assert (await registry.client.patch(place, content=BODY)).status_code == 202
+    finally:
+        over.set()
+        await trickling
+        for one in slow:
+            one.close()
 
 
 async def test_chunked_bodies_come_to_the_same_another_way(registry: Registry, monkeypatch: pytest.MonkeyPatch) -> None:

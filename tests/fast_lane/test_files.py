@@ -31,7 +31,7 @@ def raw() -> bytes:
 
 
 async def filled(start: Start, *blobs: bytes, **given: object) -> Registry:
-    registry = await start(**given)
+    registry = await start({"DATABASE_POOL_MIN": "6"}, **given)  # all descriptors of the pool are there from the start
     await push_image(registry.client, "a", *blobs)
     return registry
 
