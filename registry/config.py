@@ -214,7 +214,13 @@ class Settings:
     ]
 
     max_connections: Annotated[
-        int, Setting("MAX_CONNECTIONS", "1000", form.COUNT, "Client connections that each process holds at most.")
+        int,
+        Setting(
+            "MAX_CONNECTIONS",
+            "10000",
+            form.COUNT,
+            "Client connections that each process holds at most, as far as it may have descriptors for them.",
+        ),
     ]
 
     @property

@@ -13,7 +13,7 @@ import httpx
 import pytest
 
 from registry.content import jobs, sql_uploads
-from registry.infra.storage import directory
+from registry.infra.storage import directory, hashing
 from registry.infra.storage.keys import upload_key
 from tests.content.faults import Action, all_time_passes, before, everything_falls_due, lost_after, lost_before
 from tests.pushing import digest, push_blob
@@ -108,8 +108,22 @@ async def test_a_disk_that_is_full_at_the_sync_is_507_and_no_byte_is_acknowledge
     place = await opened(client, CONTENT[:100])
     with monkeypatch.context() as patch:
         patch.setattr(os, "fdatasync", full)
-        assert refused(await client.patch(place, content=CONTENT[100:])) == (507, "STORAGE_FULL")
+        assert refused(await close(client, place, CONTENT[100:])) == (507, "STORAGE_FULL")
     assert (await client.get(place)).headers["range"] == "0-99"
+    assert (await close(client, place, CONTENT[100:])).status_code == 201
+    await expect_whole(client, shelf)
+
+
+async def test_after_a_restart_of_the_machine_the_stored_bytes_are_read_again(
+    client: httpx.AsyncClient, shelf: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = await opened(client, CONTENT[:100])
+    monkeypatch.setattr(hashing, "_BOOT", b"another")
+    file = shelf.store.path(upload_key(place.rpartition("/")[2]))
+    file.write_bytes(b"x" * 100)
+    assert refused(await close(client, place, CONTENT[100:])) == (400, "DIGEST_INVALID")
+    place = await opened(client, CONTENT[:100])
+    monkeypatch.setattr(hashing, "_BOOT", b"a third")
     assert (await close(client, place, CONTENT[100:])).status_code == 201
     await expect_whole(client, shelf)
 

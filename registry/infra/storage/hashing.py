@@ -1,16 +1,20 @@
 """Hashes that can be put down and taken up again: after a restart, or by another process.
 
 The state is fixed-width: 8 chaining words, the count of bytes, and the unfinished block (FIPS 180-4, section 6), under
-a keyed BLAKE2b that binds it to its upload. OpenSSL's plain context structs take it up; where libcrypto cannot be
-loaded, `resume` answers None and the caller reads the stored bytes again.
+a keyed BLAKE2b that binds it to its upload and to the running of the machine: bytes that were not synced may be lost
+with the machine, and then the state tells of more than there is. OpenSSL's plain context structs take it up; where
+libcrypto cannot be loaded, `resume` answers None and the caller reads the stored bytes again.
 """
 
+import contextlib
 import ctypes
 import ctypes.util
 import hashlib
 import hmac
+import secrets
 import struct
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Final
 
 _TAG_BYTES: Final = 32
@@ -96,7 +100,10 @@ class Hasher:
 
 
 def resume(algorithm: str, state: bytes | None, secret: bytes, upload_id: str) -> Hasher | None:
-    """The hasher that `state` was taken from; None when it is absent, damaged, foreign, or not to be had here."""
+    """The hasher that `state` was taken from; None when the stored bytes must be read again.
+
+    That is when it is absent, damaged, foreign, of another machine or of before its restart, or not to be had here.
+    """
     layout = _LAYOUTS[algorithm]
     if not _CRYPTO or state is None or len(state) != layout.state.size + _TAG_BYTES:
         return None
@@ -114,8 +121,18 @@ def resume(algorithm: str, state: bytes | None, secret: bytes, upload_id: str) -
     return hasher
 
 
+def _boot() -> bytes:
+    """Names the time since the machine started; where it has no such name, the time of this process."""
+    with contextlib.suppress(OSError):
+        return Path("/proc/sys/kernel/random/boot_id").read_bytes().strip()
+    return secrets.token_bytes(16)
+
+
+_BOOT: Final = _boot()
+
+
 def _tag(secret: bytes, upload_id: str, algorithm: str, body: bytes) -> bytes:
     mac = hashlib.blake2b(key=secret[:64], digest_size=_TAG_BYTES)
-    for part in (upload_id.encode(), algorithm.encode(), body):
+    for part in (_BOOT, upload_id.encode(), algorithm.encode(), body):
         mac.update(len(part).to_bytes(8, "big") + part)
     return mac.digest()
