@@ -85,12 +85,14 @@ def image_config(name: str, layer: bytes) -> bytes:
     return json.dumps(fields).encode()
 
 
-def descriptor(content: bytes, media_type: str = "application/octet-stream") -> dict[str, Any]:
+def descriptor(content: bytes | Blob, media_type: str = "application/octet-stream") -> dict[str, Any]:
     """What a manifest says of `content`."""
+    if isinstance(content, Blob):
+        return {"mediaType": media_type, "digest": content.digest, "size": content.size}
     return {"mediaType": media_type, "digest": digest(content), "size": len(content)}
 
 
-def manifest(config: bytes, *layers: bytes, **more: Any) -> bytes:
+def manifest(config: bytes, *layers: bytes | Blob, **more: Any) -> bytes:
     """An image manifest over blobs."""
     fields = {
         "schemaVersion": 2,

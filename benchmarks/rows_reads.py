@@ -80,7 +80,7 @@ def _random(stand: Stand) -> Sample:
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """A blob of this size, to be read."""
+    """A blob of this size, to be read: the layer of an image, as all that clients pull are."""
 
     size: int
 
@@ -99,7 +99,9 @@ class Stored:
     def _push(self, stand: Stand) -> None:
         blob = self.blob(stand)
         if not stand.is_ceiling:
-            stand.push(REPOSITORY, [job(*script.put_blob(REPOSITORY, blob))])
+            image = script.put_manifest(REPOSITORY, f"of-{self.size}", manifest(CONFIG, blob))
+            blobs = (*script.put_small_blob(REPOSITORY, CONFIG), *script.put_blob(REPOSITORY, blob))
+            stand.push(REPOSITORY, [job(*blobs, image)])
             return
         file = stand.folder / "file"
         with file.open("wb") as out:

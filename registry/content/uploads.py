@@ -280,8 +280,7 @@ async def _commit(shelf: Shelf, session: Session, file: UploadFile) -> None:
     The bytes are durable only at the end: a machine that fails may lose them, but not unnoticed, for the state of the
     hash does not outlive it.
     """
-    await file.flush()
-    file.write_back()
+    await file.settle()
     state = file.hasher.state(shelf.secret, session.id)
     async with shelf.db.connection() as connection:
         if not await sql.advance(connection, session.id, file.offset, state, shelf.policy.upload_expiry):

@@ -98,13 +98,13 @@ class UploadFile:
     def _look(self, at: int, wanted: int) -> None:
         """From time to time: is there room, and can the disk begin with what is there?"""
         self._store.check_room(wanted)
-        self.write_back()
-        self._look_at = at + _LOOK
+        start_writeback(self._descriptor, self._begun, at - self._begun)
+        self._begun, self._look_at = at, at + _LOOK
 
-    def write_back(self) -> None:
-        """Let the disk begin with all that is there."""
-        start_writeback(self._descriptor, self._begun, self.offset - self._begun)
-        self._begun = self.offset
+    async def settle(self) -> None:
+        """Write what is held back, and let the disk begin with it."""
+        await self.flush()
+        await _in_thread(start_writeback, self._descriptor, self._begun, self.offset - self._begun)
 
     async def sync(self) -> None:
         """Make all bytes durable.
