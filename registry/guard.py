@@ -1,22 +1,12 @@
 """Who may do what, before a door acts. Open: everybody is a writer. Closed: nobody, until there are accounts."""
 
-import math
 from collections.abc import Mapping
-from dataclasses import dataclass
 
-from registry.auth.model import ANYBODY, Actor
+from registry.auth.admission import Admission
+from registry.auth.model import ANYBODY
 from registry.core.errors import Unauthorized
-from registry.infra.http.counters import GLOBAL, Counters, Stamp
+from registry.infra.http.counters import GLOBAL, Counters
 from registry.infra.http.origin import BrowserGuard
-
-
-@dataclass(frozen=True, slots=True)
-class Admission:
-    """A caller who may act, until the wall-clock time `until` and while `stamp` holds; without one, just now."""
-
-    actor: Actor
-    stamp: Stamp | None
-    until: float = math.inf
 
 
 class Guard:

@@ -13,7 +13,7 @@ ARROWS = {
     "namespaces": {"core", "infra", "auth"},
     "content": {"core", "infra", "namespaces"},
     "admission": {"core", "infra", "auth", "namespaces", "content"},
-    "oci": {"core", "infra", "auth", "namespaces", "content", "admission", "guard"},
+    "oci": {"core", "infra", "auth", "namespaces", "content", "admission"},
     "web": {"core", "infra"},
     "guard": {"core", "infra", "auth"},
     "config": {"core"},

@@ -8,10 +8,10 @@ from urllib.parse import unquote_to_bytes
 from starlette.requests import Request
 from starlette.types import Receive, Scope, Send
 
+from registry.auth.admission import Gate
 from registry.content.shelf import Shelf
 from registry.core.errors import NameInvalid, RouteUnknown, Unsupported
 from registry.core.names import check_name
-from registry.guard import Guard
 from registry.infra.http.answers import Answer
 from registry.infra.http.counters import CATALOG, slot
 from registry.infra.http.lane import Ask, Label, Lane, Right
@@ -89,9 +89,9 @@ def _segment(part: bytes) -> str:
 class OciDoor:
     """The ASGI application of /v2."""
 
-    def __init__(self, shelf: Callable[[], Shelf], guard: Guard, body_timeout: float) -> None:
+    def __init__(self, shelf: Callable[[], Shelf], gate: Gate, body_timeout: float) -> None:
         self._shelf = shelf
-        self._guard = guard
+        self._gate = gate
         self._body_timeout = body_timeout
         self.lane: Lane | None = None
 
@@ -107,7 +107,7 @@ class OciDoor:
             raise Unsupported(f"{scope['method'][:20]} is not a method of {target.route}.", headers={"Allow": allowed})
         handler, actions = row
         name = check_name(target.name) if target.name else ""
-        admission = self._guard.admit(request.headers, name or None, actions)
+        admission = self._gate.admit(request.headers, name or None, actions)
         call = Call(self._shelf(), admission.actor, request, receive, name, target.reference, self._body_timeout)
         ask = self._ask(scope, target)
         answer = await handler(call)

@@ -19,10 +19,10 @@ SECONDS = 60
 
 
 def environment(settings: Mapping[str, str]) -> dict[str, str]:
-    """The environment of the tests with these settings and no others."""
+    """The environment of the tests with these settings, and with every blob in the store, where tests may harm it."""
     known = {row.name for row in settings_table().values()} | {CONFIG_VARIABLE}
     kept = {name: value for name, value in os.environ.items() if name not in known}
-    return kept | {"LOG_LEVEL": "warning"} | dict(settings)
+    return kept | {"LOG_LEVEL": "warning", "SMALL_BLOB": "0"} | dict(settings)
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,9 +6,10 @@ from types import SimpleNamespace
 
 import pytest
 
+from registry.auth.admission import Admission
 from registry.auth.model import ANYBODY
 from registry.core.errors import Unauthorized
-from registry.guard import Admission, Guard
+from registry.guard import Guard
 from registry.infra.http import lane as lane_module
 from registry.infra.http.counters import Counters
 from registry.infra.http.origin import BrowserGuard
@@ -44,7 +45,7 @@ async def kept(start: Start) -> tuple[Registry, Doorkeeper]:
     registry = await start()
     await push_image(registry.client, "a", b"layer")
     door = Doorkeeper(registry.lane.counters)
-    registry.app.oci._guard = door
+    registry.app.oci._gate = door
     return registry, door
 
 

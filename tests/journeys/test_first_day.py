@@ -56,7 +56,7 @@ def test_several_processes_share_everything(serve: Callable[..., Served]) -> Non
 
 
 def test_the_operator_sees_what_is_configured_and_what_is_lost(serve: Callable[..., Served]) -> None:
-    served = serve()
+    served = serve(SMALL_BLOB="0")
     with httpx.Client(base_url=served.url) as client:
         push(client, "a", b"content")
     assert "FAIL" not in served.command("doctor").stdout

@@ -269,7 +269,8 @@ class Registry(RuleBasedStateMachine):
             assert (found.is_clean, found.stray) == (True, [])
             wanted = {digest(content) for _, content in self.links}
             objects = [key for key, *_ in list(self.app.shelf().store.keys())]
-            assert len(objects) == len(wanted) == found.blobs
+            assert len(wanted) == found.blobs
+            assert len(objects) <= len(wanted) if self.environ["SMALL_BLOB"] != "0" else len(objects) == len(wanted)
         finally:
             self.run(self.stop())
             self.loop.close()
