@@ -35,7 +35,7 @@ class Explained:
 
 
 @pytest.fixture
-async def long(server: Any) -> Any:  # noqa: ARG001 - the database is empty before
+async def long(server: Any) -> Any:
     """A connection to a registry with long lists: tags, repositories, referrers of one subject pushed at one time."""
     async with server.shelf().db.connection() as connection:
         await _fill(connection)
