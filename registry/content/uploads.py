@@ -295,7 +295,12 @@ async def _close(shelf: Shelf, session: Session, file: UploadFile, digest: Diges
     if hasher.hexdigest() != digest.encoded:
         await cancel(shelf, session)
         raise _wrong(digest, f"{digest.algorithm}:{hasher.hexdigest()}")
-    await file.sync()
+    try:
+        await file.sync()
+    except (OSError, StorageFull):  # the kernel forgets what it could not write, of earlier chunks too
+        with contextlib.suppress(BlobUploadUnknown, Unavailable):
+            await cancel(shelf, session)
+        raise
     async with shelf.db.connection() as connection:
         if not await sql.finishing(connection, session.id, file.offset, str(digest), shelf.policy.upload_expiry):
             raise _unknown(session)
@@ -304,8 +309,7 @@ async def _close(shelf: Shelf, session: Session, file: UploadFile, digest: Diges
 
 async def _complete(shelf: Shelf, session: Session, digest: Digest, size: int) -> None:
     key = blob_key(digest.algorithm, digest.encoded, session.id)
-    if not shelf.store.holds(key):
-        await shelf.store.seal(session.id, key)
+    await shelf.store.seal(session.id, key)
     await _record(shelf, session, Sealed(str(digest), size, key))
 
 

@@ -99,21 +99,6 @@ async def test_a_disk_that_is_full_at_the_rename_is_507_and_the_upload_goes_on(
     await expect_whole(client, shelf)
 
 
-async def test_a_disk_that_is_full_at_the_sync_is_507_and_no_byte_is_acknowledged(
-    client: httpx.AsyncClient, shelf: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def full(_: int) -> None:
-        raise OSError(errno.EDQUOT, "quota")
-
-    place = await opened(client, CONTENT[:100])
-    with monkeypatch.context() as patch:
-        patch.setattr(os, "fdatasync", full)
-        assert refused(await close(client, place, CONTENT[100:])) == (507, "STORAGE_FULL")
-    assert (await client.get(place)).headers["range"] == "0-99"
-    assert (await close(client, place, CONTENT[100:])).status_code == 201
-    await expect_whole(client, shelf)
-
-
 async def test_after_a_restart_of_the_machine_the_stored_bytes_are_read_again(
     client: httpx.AsyncClient, shelf: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -315,3 +300,58 @@ async def test_a_write_that_is_cancelled_ends_before_its_file_is_closed() -> Non
     with pytest.raises(asyncio.CancelledError):
         await task
     assert done == [True]
+
+
+@pytest.mark.parametrize("code", [errno.EIO, errno.ENOSPC, errno.EDQUOT])
+async def test_chunks_that_could_not_be_made_durable_are_gone(
+    client: httpx.AsyncClient, shelf: Any, monkeypatch: pytest.MonkeyPatch, code: int
+) -> None:
+    """The kernel reports a lost page once: a closing PUT that comes again must not find success in what is left."""
+    place = await opened(client, CONTENT)
+    monkeypatch.setattr(os, "fdatasync", failing_once(os.fdatasync, code))
+    assert (await close(client, place)).status_code == (500 if code == errno.EIO else 507)
+    assert refused(await close(client, place)) == (404, "BLOB_UPLOAD_UNKNOWN")
+    await everything_falls_due(shelf)
+    assert list(shelf.store.keys()) == []
+    assert (await close(client, await opened(client), CONTENT)).status_code == 201
+
+
+async def test_chunks_that_could_not_be_made_durable_are_gone_without_the_database(
+    client: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = await opened(client, CONTENT)
+    monkeypatch.setattr(os, "fdatasync", failing_once(os.fdatasync, errno.EIO))
+    monkeypatch.setattr(sql_uploads, "delete", lost_before(sql_uploads.delete))
+    assert (await close(client, place)).status_code == 500
+    assert refused(await close(client, place)) == (400, "DIGEST_INVALID")
+
+
+async def test_a_folder_that_could_not_be_synced_is_synced_when_the_put_comes_again(
+    client: httpx.AsyncClient, shelf: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place, synced = await opened(client, CONTENT), list[Path]()
+    folder = shelf.store.root / "blobs" / "sha256" / NAMED[7:9]
+    folder.mkdir()
+    shelf.store._synced.add(folder)
+
+    def sync(path: Path) -> None:
+        synced.append(path)
+        if len(synced) == 1:
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    monkeypatch.setattr(directory, "_sync_directory", sync)
+    assert (await close(client, place)).status_code == 500
+    assert (await close(client, place)).status_code == 201
+    assert synced == [folder, folder]
+    await expect_whole(client, shelf)
+
+
+def failing_once(call: Callable[[int], None], code: int) -> Callable[[int], None]:
+    left = [code]
+
+    def act(descriptor: int) -> None:
+        if left:
+            raise OSError(left.pop(), os.strerror(code))
+        call(descriptor)
+
+    return act
