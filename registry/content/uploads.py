@@ -327,7 +327,8 @@ async def _finish_small(shelf: Shelf, session: Session, digest: Digest, chunk: C
     try:
         content = await _checked(chunk, digest, came)
     except (ConnectionError, RequestTimeout, asyncio.CancelledError):
-        await asyncio.shield(append(shelf, session, Chunk(_again(came))))
+        with contextlib.suppress(BlobUploadUnknown, UploadRangeInvalid):  # another request was faster
+            await asyncio.shield(append(shelf, session, Chunk(_again(came), 0)))
         raise
     except DigestInvalid:
         await cancel(shelf, session)
