@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import re
 import uuid
-from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass
 
@@ -243,7 +243,7 @@ async def _receive(shelf: Shelf, session: Session, file: UploadFile, chunk: Chun
     try:
         await _take(shelf, session, file, chunk)
     except (ConnectionError, RequestTimeout, StorageFull, asyncio.CancelledError):
-        await asyncio.shield(_commit(shelf, session, file))
+        await _to_its_end(_commit(shelf, session, file))
         raise
     if chunk.length is not None and file.length - began != chunk.length:
         raise SizeInvalid(f"The chunk has {file.length - began} bytes; its range says {chunk.length}.")
@@ -285,6 +285,15 @@ async def _commit(shelf: Shelf, session: Session, file: UploadFile) -> None:
     async with shelf.db.connection() as connection:
         if not await sql.advance(connection, session.id, file.offset, state, shelf.policy.upload_expiry):
             raise _unknown(session)
+
+
+async def _to_its_end(work: Coroutine[None, None, None]) -> None:
+    """Do it though this is cancelled, and again: its caller closes the descriptor that is written to."""
+    task = asyncio.ensure_future(work)
+    while not task.done():
+        with contextlib.suppress(asyncio.CancelledError):
+            await asyncio.wait([task])
+    task.result()
 
 
 async def _close(shelf: Shelf, session: Session, file: UploadFile, digest: Digest) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 import httpx
 import pytest
 
-from registry.content import jobs, sql_uploads
+from registry.content import jobs, sql_uploads, uploads
 from registry.infra.storage import directory, hashing
 from registry.infra.storage.keys import upload_key
 from tests.content.faults import Action, all_time_passes, before, everything_falls_due, lost_after, lost_before
@@ -355,3 +355,36 @@ def failing_once(call: Callable[[int], None], code: int) -> Callable[[int], None
         call(descriptor)
 
     return act
+
+
+async def test_what_came_is_written_before_an_upload_that_is_cancelled_twice_ends(
+    shelf: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The number of its descriptor is that of another upload as soon as it is closed."""
+    came, writing, go_on = asyncio.Event(), threading.Event(), threading.Event()
+    put = directory.UploadFile.put
+
+    def slow(file: directory.UploadFile, piece: memoryview) -> None:
+        writing.set()
+        go_on.wait(10)
+        put(file, piece)
+
+    async def pieces() -> AsyncIterator[bytes]:
+        yield CONTENT * 100
+        came.set()
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(directory.UploadFile, "put", slow)
+    session = await uploads.start(shelf, "a", "anybody", "sha256")
+    task = asyncio.ensure_future(uploads.append(shelf, session, uploads.Chunk(pieces())))
+    await came.wait()
+    task.cancel()
+    await asyncio.to_thread(writing.wait, 10)
+    task.cancel()
+    await asyncio.sleep(0.05)
+    is_over = task.done()
+    go_on.set()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert not is_over
+    assert (await uploads.status(shelf, session)).received == len(CONTENT) * 100
