@@ -165,7 +165,7 @@ class Settings:
         Setting(
             "SMALL_BLOB",
             "16KiB",
-            form.SIZE,
+            form.SMALL_SIZE,
             "Blobs up to this size lie in the database, like manifests: one commit makes them durable.",
         ),
     ]

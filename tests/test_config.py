@@ -38,6 +38,7 @@ def test_an_external_database_gets_a_larger_pool_unless_it_is_written() -> None:
     [
         ("DISK_RESERVE", "1048576", 1 << 20),
         ("DISK_RESERVE", "3 KiB", 3072),
+        ("SMALL_BLOB", "1MiB", 1 << 20),
         ("MAX_BLOB_SIZE", "5GiB", 5 << 30),
         ("GRACE", "7d", timedelta(days=7)),
         ("GRACE", "250ms", timedelta(milliseconds=250)),
@@ -75,6 +76,7 @@ def test_a_value_is_read_in_each_of_its_forms(variable: str, text: str, value: o
         ("GRACE", "0s"),
         ("GRACE", "999999999999d"),
         ("DISK_RESERVE", "1GB"),
+        ("SMALL_BLOB", "1048577"),
         ("DISK_RESERVE", "-1"),
         ("PUBLIC_URL", "registry.example.org"),
         ("PUBLIC_URL", "https://registry.example.org/path"),

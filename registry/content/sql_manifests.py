@@ -1,12 +1,15 @@
 """Statements on manifests, tags and referrers. Each takes a connection."""
 
 from dataclasses import dataclass
-from datetime import timedelta
-from typing import Any
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
 
 from registry.content import events
 from registry.content.model import Manifest
 from registry.core.listing import Listing
+
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_LAST: Final = datetime(9999, 12, 31, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,11 +156,11 @@ async def emit(connection: Any, kind: str, repo: int, body: str) -> None:
 async def tags_after(connection: Any, name: str, last: str, limit: int) -> Listing:
     """At most `limit` tags after `last`, in byte order; the grammar of tags needs no escapes."""
     row = await connection.fetchrow(
-        "WITH page AS MATERIALIZED (SELECT t.repo, t.name FROM repositories r JOIN tags t ON t.repo = r.id "
-        "WHERE r.name = $1 AND r.state = 'live' AND t.name > $2 ORDER BY t.name LIMIT $3) "
+        "WITH page AS MATERIALIZED (SELECT repo, name FROM tags WHERE repo = "
+        "(SELECT id FROM repositories WHERE name = $1 AND state = 'live') AND name > $2 ORDER BY name LIMIT $3) "
         "SELECT string_agg('\"' || name || '\"', ',' ORDER BY name) AS items, max(name) AS last, "
-        "EXISTS (SELECT FROM tags t WHERE t.repo = (SELECT min(repo) FROM page) AND t.name > (SELECT max(name) "
-        "FROM page)) AS more FROM page",
+        "(SELECT true FROM tags WHERE repo = (SELECT min(repo) FROM page) AND name > (SELECT max(name) FROM page) "
+        "ORDER BY name LIMIT 1) IS NOT NULL AS more FROM page",
         name,
         last,
         limit,
@@ -180,14 +183,18 @@ class Place:
     size: int
 
 
+def _before(microseconds: int, digest: str) -> tuple[datetime, str]:
+    """A position as its index has it."""
+    return _EPOCH + min(timedelta(microseconds=microseconds), _LAST - _EPOCH), digest
+
+
 async def referrers(connection: Any, name: str, subject: str, artifact_type: str | None, place: Place) -> Listing:
     """Descriptors of referrers of a subject, newest first, as ASCII JSON; `last` is the position of the last."""
     row = await connection.fetchrow(
         "WITH found AS MATERIALIZED (SELECT m.pushed_at, m.digest, m.descriptor "
-        "FROM repositories r JOIN manifests m ON m.repo = r.id "
-        "WHERE r.name = $1 AND r.state = 'live' AND m.subject = $2 "
-        "AND ($3::text IS NULL OR m.artifact_type = $3) AND ($4::bigint IS NULL OR "
-        '((extract(epoch FROM m.pushed_at) * 1000000)::bigint, m.digest) < ($4, $5 COLLATE "C")) '
+        "FROM manifests m WHERE m.repo = (SELECT id FROM repositories WHERE name = $1 AND state = 'live') "
+        "AND m.subject = $2 AND ($3::text IS NULL OR m.artifact_type = $3) "
+        'AND (m.pushed_at, m.digest) < ($4::timestamptz, $5 COLLATE "C") '
         "ORDER BY m.pushed_at DESC, m.digest DESC LIMIT $6 + 1), "
         "placed AS (SELECT *, row_number() OVER newest AS number, "
         "sum(octet_length(descriptor) + 1) OVER newest AS size "
@@ -199,8 +206,7 @@ async def referrers(connection: Any, name: str, subject: str, artifact_type: str
         name,
         subject,
         artifact_type,
-        place.after[0] if place.after else None,
-        place.after[1] if place.after else "",
+        *(_before(*place.after) if place.after else (_LAST, "")),
         place.limit,
         place.size,
     )

@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import re
 import uuid
-from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass
 
@@ -243,7 +243,7 @@ async def _receive(shelf: Shelf, session: Session, file: UploadFile, chunk: Chun
     try:
         await _take(shelf, session, file, chunk)
     except (ConnectionError, RequestTimeout, StorageFull, asyncio.CancelledError):
-        await asyncio.shield(_commit(shelf, session, file))
+        await _to_its_end(_commit(shelf, session, file))
         raise
     if chunk.length is not None and file.length - began != chunk.length:
         raise SizeInvalid(f"The chunk has {file.length - began} bytes; its range says {chunk.length}.")
@@ -287,6 +287,15 @@ async def _commit(shelf: Shelf, session: Session, file: UploadFile) -> None:
             raise _unknown(session)
 
 
+async def _to_its_end(work: Coroutine[None, None, None]) -> None:
+    """Do it though this is cancelled, and again: its caller closes the descriptor that is written to."""
+    task = asyncio.ensure_future(work)
+    while not task.done():
+        with contextlib.suppress(asyncio.CancelledError):
+            await asyncio.wait([task])
+    task.result()
+
+
 async def _close(shelf: Shelf, session: Session, file: UploadFile, digest: Digest) -> None:
     await file.flush()
     hasher: Hasher = file.hasher
@@ -295,7 +304,12 @@ async def _close(shelf: Shelf, session: Session, file: UploadFile, digest: Diges
     if hasher.hexdigest() != digest.encoded:
         await cancel(shelf, session)
         raise _wrong(digest, f"{digest.algorithm}:{hasher.hexdigest()}")
-    await file.sync()
+    try:
+        await file.sync()
+    except (OSError, StorageFull):  # the kernel forgets what it could not write, of earlier chunks too
+        with contextlib.suppress(BlobUploadUnknown, Unavailable):
+            await cancel(shelf, session)
+        raise
     async with shelf.db.connection() as connection:
         if not await sql.finishing(connection, session.id, file.offset, str(digest), shelf.policy.upload_expiry):
             raise _unknown(session)
@@ -304,8 +318,7 @@ async def _close(shelf: Shelf, session: Session, file: UploadFile, digest: Diges
 
 async def _complete(shelf: Shelf, session: Session, digest: Digest, size: int) -> None:
     key = blob_key(digest.algorithm, digest.encoded, session.id)
-    if not shelf.store.holds(key):
-        await shelf.store.seal(session.id, key)
+    await shelf.store.seal(session.id, key)
     await _record(shelf, session, Sealed(str(digest), size, key))
 
 
@@ -323,7 +336,8 @@ async def _finish_small(shelf: Shelf, session: Session, digest: Digest, chunk: C
     try:
         content = await _checked(chunk, digest, came)
     except (ConnectionError, RequestTimeout, asyncio.CancelledError):
-        await asyncio.shield(append(shelf, session, Chunk(_again(came))))
+        with contextlib.suppress(BlobUploadUnknown, UploadRangeInvalid):  # another request was faster
+            await asyncio.shield(append(shelf, session, Chunk(_again(came), 0)))
         raise
     except DigestInvalid:
         await cancel(shelf, session)

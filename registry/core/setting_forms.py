@@ -80,6 +80,13 @@ def _size(text: str) -> int:
     return int(match[1]) * _SIZES[match[2]]
 
 
+def _small_size(text: str) -> int:
+    size = _size(text)
+    if size > _SIZES["MiB"]:
+        raise ValueError(text)
+    return size
+
+
 def _duration(text: str) -> timedelta:
     match = re.fullmatch(r"([0-9]{1,12}(?:\.[0-9]{1,6})?) ?(ms|s|m|h|d)", text)
     seconds = float(match[1]) * _SECONDS[match[2]] if match else 0
@@ -126,6 +133,7 @@ PORT: Final = whole(0, 65535)
 COUNT: Final = whole(1, 1_000_000)
 SWITCH: Final = Form("`true` or `false`", _switch)
 SIZE: Final = Form("a number of bytes, or a size such as `512MiB` or `5GiB`", _size)
+SMALL_SIZE: Final = Form("a number of bytes, or a size such as `16KiB`, up to `1MiB`", _small_size)
 DURATION: Final = Form("a duration such as `500ms`, `30s`, `15m`, `24h` or `7d`", _duration)
 DURATION_OR_KEEP: Final = Form(
     "a duration such as `24h` or `30d`, or `keep`", lambda text: None if text == "keep" else _duration(text)

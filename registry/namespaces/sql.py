@@ -17,8 +17,8 @@ async def names_after(connection: Any, last: str, limit: int) -> Listing:
         "WITH page AS MATERIALIZED (SELECT name FROM repositories WHERE state = 'live' AND name > $1 "
         "ORDER BY name LIMIT $2) "
         "SELECT string_agg('\"' || name || '\"', ',' ORDER BY name) AS items, max(name) AS last, "
-        "EXISTS (SELECT FROM repositories WHERE state = 'live' AND name > (SELECT max(name) FROM page)) AS more "
-        "FROM page",
+        "(SELECT true FROM repositories WHERE state = 'live' AND name > (SELECT max(name) FROM page) "
+        "ORDER BY name LIMIT 1) IS NOT NULL AS more FROM page",
         last,
         limit,
     )

@@ -52,7 +52,7 @@ async def _body(call: Call, blob: Blob, span: Span, answer: Answer) -> Answer:
     """The answer with the bytes of `span`: a small one in memory, a large one left in its file."""
     store, key, size = call.shelf.store, blob.object_key, span.stop - span.start
     if key is None:
-        return replace(answer, body=(blob.content or b"")[span.start : span.stop])
+        return _with(answer, (blob.content or b"")[span.start : span.stop], size)
     if size > _SMALL:
         return replace(answer, file=Stretch(lambda: store.open(key), span.start, size))
     descriptor = store.open(key)
@@ -60,8 +60,12 @@ async def _body(call: Call, blob: Blob, span: Span, answer: Answer) -> Answer:
         body = await asyncio.to_thread(os.pread, descriptor, size, span.start) if size else b""
     finally:
         os.close(descriptor)
+    return _with(answer, body, size)
+
+
+def _with(answer: Answer, body: bytes, size: int) -> Answer:
     if len(body) != size:
-        raise OSError("a stored blob is shorter than its row says")
+        raise OSError("a stored blob has another length than its row says")
     return replace(answer, body=body)
 
 

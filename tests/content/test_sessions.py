@@ -12,7 +12,7 @@ from typing import Any
 import httpx
 import pytest
 
-from registry.content import jobs, sql_uploads
+from registry.content import jobs, sql_uploads, uploads
 from registry.infra.storage import directory, hashing
 from registry.infra.storage.keys import upload_key
 from tests.content.faults import Action, all_time_passes, before, everything_falls_due, lost_after, lost_before
@@ -96,21 +96,6 @@ async def test_a_disk_that_is_full_at_the_rename_is_507_and_the_upload_goes_on(
         assert refused(await close(client, place)) == (507, "STORAGE_FULL")
     assert (await client.head(f"/v2/a/blobs/{NAMED}")).status_code == 404
     assert (await close(client, place)).status_code == 201
-    await expect_whole(client, shelf)
-
-
-async def test_a_disk_that_is_full_at_the_sync_is_507_and_no_byte_is_acknowledged(
-    client: httpx.AsyncClient, shelf: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def full(_: int) -> None:
-        raise OSError(errno.EDQUOT, "quota")
-
-    place = await opened(client, CONTENT[:100])
-    with monkeypatch.context() as patch:
-        patch.setattr(os, "fdatasync", full)
-        assert refused(await close(client, place, CONTENT[100:])) == (507, "STORAGE_FULL")
-    assert (await client.get(place)).headers["range"] == "0-99"
-    assert (await close(client, place, CONTENT[100:])).status_code == 201
     await expect_whole(client, shelf)
 
 
@@ -315,3 +300,91 @@ async def test_a_write_that_is_cancelled_ends_before_its_file_is_closed() -> Non
     with pytest.raises(asyncio.CancelledError):
         await task
     assert done == [True]
+
+
+@pytest.mark.parametrize("code", [errno.EIO, errno.ENOSPC, errno.EDQUOT])
+async def test_chunks_that_could_not_be_made_durable_are_gone(
+    client: httpx.AsyncClient, shelf: Any, monkeypatch: pytest.MonkeyPatch, code: int
+) -> None:
+    """The kernel reports a lost page once: a closing PUT that comes again must not find success in what is left."""
+    place = await opened(client, CONTENT)
+    monkeypatch.setattr(os, "fdatasync", failing_once(os.fdatasync, code))
+    assert (await close(client, place)).status_code == (500 if code == errno.EIO else 507)
+    assert refused(await close(client, place)) == (404, "BLOB_UPLOAD_UNKNOWN")
+    await everything_falls_due(shelf)
+    assert list(shelf.store.keys()) == []
+    assert (await close(client, await opened(client), CONTENT)).status_code == 201
+
+
+async def test_chunks_that_could_not_be_made_durable_are_gone_without_the_database(
+    client: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = await opened(client, CONTENT)
+    monkeypatch.setattr(os, "fdatasync", failing_once(os.fdatasync, errno.EIO))
+    monkeypatch.setattr(sql_uploads, "delete", lost_before(sql_uploads.delete))
+    assert (await close(client, place)).status_code == 500
+    assert refused(await close(client, place)) == (400, "DIGEST_INVALID")
+
+
+async def test_a_folder_that_could_not_be_synced_is_synced_when_the_put_comes_again(
+    client: httpx.AsyncClient, shelf: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place, synced = await opened(client, CONTENT), list[Path]()
+    folder = shelf.store.root / "blobs" / "sha256" / NAMED[7:9]
+    folder.mkdir()
+    shelf.store._synced.add(folder)
+
+    def sync(path: Path) -> None:
+        synced.append(path)
+        if len(synced) == 1:
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    monkeypatch.setattr(directory, "_sync_directory", sync)
+    assert (await close(client, place)).status_code == 500
+    assert (await close(client, place)).status_code == 201
+    assert synced == [folder, folder]
+    await expect_whole(client, shelf)
+
+
+def failing_once(call: Callable[[int], None], code: int) -> Callable[[int], None]:
+    left = [code]
+
+    def act(descriptor: int) -> None:
+        if left:
+            raise OSError(left.pop(), os.strerror(code))
+        call(descriptor)
+
+    return act
+
+
+async def test_what_came_is_written_before_an_upload_that_is_cancelled_twice_ends(
+    shelf: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The number of its descriptor is that of another upload as soon as it is closed."""
+    came, writing, go_on = asyncio.Event(), threading.Event(), threading.Event()
+    put = directory.UploadFile.put
+
+    def slow(file: directory.UploadFile, piece: memoryview) -> None:
+        writing.set()
+        go_on.wait(10)
+        put(file, piece)
+
+    async def pieces() -> AsyncIterator[bytes]:
+        yield CONTENT * 100
+        came.set()
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(directory.UploadFile, "put", slow)
+    session = await uploads.start(shelf, "a", "anybody", "sha256")
+    task = asyncio.ensure_future(uploads.append(shelf, session, uploads.Chunk(pieces())))
+    await came.wait()
+    task.cancel()
+    await asyncio.to_thread(writing.wait, 10)
+    task.cancel()
+    await asyncio.sleep(0.05)
+    is_over = task.done()
+    go_on.set()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert not is_over
+    assert (await uploads.status(shelf, session)).received == len(CONTENT) * 100

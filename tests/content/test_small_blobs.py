@@ -107,6 +107,29 @@ async def test_what_came_before_a_lost_connection_counts(client: httpx.AsyncClie
     assert (await close(client, location, SMALL[100:], digest(SMALL))).status_code == 201
 
 
+async def test_what_came_before_a_lost_connection_does_not_follow_what_another_request_brought(
+    client: httpx.AsyncClient, shelf: Any
+) -> None:
+    arrived, go_on = asyncio.Event(), asyncio.Event()
+
+    async def broken() -> AsyncIterator[bytes]:
+        yield SMALL[:100]
+        arrived.set()
+        await go_on.wait()
+        raise ConnectionError
+
+    session = await uploads.start(shelf, "a", "anybody", "sha256")
+    put = asyncio.ensure_future(uploads.finish(shelf, session, digest_of(SMALL), Chunk(broken(), size=len(SMALL))))
+    await arrived.wait()
+    location = f"/v2/a/blobs/uploads/{session.id}"
+    assert (await client.patch(location, content=SMALL[:200])).status_code == 202
+    go_on.set()
+    with pytest.raises(ConnectionError):
+        await put
+    assert (await uploads.status(shelf, session)).received == 200
+    assert (await close(client, location, SMALL[200:], digest(SMALL))).status_code == 201
+
+
 async def test_a_patch_that_meets_the_closing_put_is_refused_and_leaves_nothing(
     client: httpx.AsyncClient, shelf: Any
 ) -> None:
@@ -145,3 +168,11 @@ async def test_comparing_hashes_them(client: httpx.AsyncClient, shelf: Any) -> N
     async with shelf.db.connection() as connection:
         await connection.execute("UPDATE blobs SET content = content || 'x'::bytea")
     assert (await compare(shelf, rehash=False)).corrupt == [digest(SMALL)]
+
+
+async def test_one_that_is_shorter_than_its_row_says_is_no_answer(client: httpx.AsyncClient, shelf: Any) -> None:
+    """The Content-Length would promise bytes that are those of the next answer."""
+    await close(client, await start(client), SMALL)
+    async with shelf.db.connection() as connection:
+        await connection.execute("UPDATE blobs SET content = substring(content FROM 2)")
+    assert (await client.get(f"/v2/a/blobs/{digest(SMALL)}")).status_code == 500

@@ -43,7 +43,11 @@ class Connections:
         Raises:
             what `connect` raises.
         """
-        self._idle.extend([await self._make() for _ in range(self._minimum)])
+        try:
+            self._idle.extend([await self._make() for _ in range(self._minimum)])
+        except BaseException:
+            self.terminate()
+            raise
 
     def take(self) -> Any | None:
         """A free connection, or None where `acquire` must wait for one."""
@@ -78,7 +82,7 @@ class Connections:
         if connection.is_closed() or connection.is_in_transaction() or self._is_closed:
             connection.terminate()
             self._all.discard(connection)
-            if not self._all:
+            if self._is_closed and not self._all:
                 self._emptied.set()
             self._hand(None)
         elif not self._hand(connection):
@@ -92,10 +96,11 @@ class Connections:
             self._trim.cancel()
         while self._hand(None):
             continue
-        self._all.difference_update(self._idle)
-        for connection in self._idle:
-            await connection.close()
-        self._idle.clear()
+        idle, self._idle = self._idle, []
+        self._all.difference_update(idle)
+        if idle:
+            closing = (connection.close(timeout=_WAIT_SECONDS) for connection in idle)
+            await asyncio.gather(*closing, return_exceptions=True)
         if self._all:
             await asyncio.wait({waiting := asyncio.ensure_future(self._emptied.wait())}, timeout=_WAIT_SECONDS)
             waiting.cancel()
@@ -110,8 +115,11 @@ class Connections:
         self._opening += 1
         try:
             connection = await self._connect()
-        finally:
+        except BaseException:
             self._opening -= 1
+            self._hand(None)
+            raise
+        self._opening -= 1
         self._all.add(connection)
         return connection
 

@@ -118,6 +118,8 @@ class Use:
                 self._connection = await self._pool.acquire()
             except (*_GONE, OSError) as error:
                 raise _unavailable() from error
+        if self._lost:  # whose number this connection has is gone
+            self._lost.discard(self._connection.get_server_pid())
         return self._connection
 
     async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, _: object) -> None:

@@ -4,6 +4,7 @@ Blocking calls run in threads; small pieces are written where they stand.
 """
 
 import asyncio
+import contextlib
 import errno
 import fcntl
 import os
@@ -107,15 +108,18 @@ class UploadFile:
         await _in_thread(start_writeback, self._descriptor, self._begun, self.offset - self._begun)
 
     async def sync(self) -> None:
-        """Make all bytes durable.
+        """Make all bytes durable; where that fails none stays, for a second try would succeed without those lost.
 
         Raises:
             StorageFull: as `write`; some file systems tell only now.
+            OSError: what the disk says.
         """
         await self.flush()
         try:
             await _in_thread(os.fdatasync, self._descriptor)
         except OSError as error:
+            with contextlib.suppress(OSError):
+                os.ftruncate(self._descriptor, 0)
             raise translate(error) from error
 
     async def read_again(self, algorithm: str) -> Hasher:
@@ -253,7 +257,7 @@ class DirectoryStore:
         return file
 
     async def seal(self, upload_id: str, key: str) -> None:
-        """Move a synced upload to its blob key, durably; done before is done."""
+        """Move a synced upload to its blob key, durably; one that was moved before is made durable."""
         try:
             await _in_thread(self._seal, self.path(upload_key(upload_id)), self.path(key))
         except OSError as error:

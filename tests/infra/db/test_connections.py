@@ -99,6 +99,92 @@ async def test_a_closed_pool_refuses_those_who_wait(pool: Connections) -> None:
     assert all(connection.is_closed() for connection in held)
 
 
+async def test_one_that_cannot_be_opened_makes_room_for_the_next_in_line(database_url: str) -> None:
+    go_on = asyncio.Event()
+
+    async def connect() -> Any:
+        if not go_on.is_set():
+            await go_on.wait()
+            raise ConnectionError
+        return await asyncpg.connect(database_url)
+
+    pool = Connections(connect, 0, 1)
+    opening = asyncio.ensure_future(pool.acquire())
+    await asyncio.sleep(0)
+    waiting = asyncio.ensure_future(pool.acquire())
+    await asyncio.sleep(0)
+    go_on.set()
+    with pytest.raises(ConnectionError):
+        await opening
+    pool.release(await waiting)
+    await pool.close()
+
+
+async def test_who_gives_up_while_connecting_makes_room_for_the_next_in_line(database_url: str) -> None:
+    first = [True]
+
+    async def connect() -> Any:
+        if first:
+            first.clear()
+            await asyncio.Event().wait()
+        return await asyncpg.connect(database_url)
+
+    pool = Connections(connect, 0, 1)
+    opening = asyncio.ensure_future(pool.acquire())
+    await asyncio.sleep(0)
+    waiting = asyncio.ensure_future(pool.acquire())
+    await asyncio.sleep(0)
+    opening.cancel()
+    pool.release(await waiting)
+    await pool.close()
+
+
+async def test_closing_waits_for_one_in_use_though_all_were_broken_before(pool: Connections) -> None:
+    broken = await pool.acquire()
+    broken.terminate()
+    pool.release(broken)
+    connection = await pool.acquire()
+    closing = asyncio.ensure_future(pool.close())
+    assert await connection.fetchval("SELECT 1 FROM pg_sleep(0.1)") == 1
+    assert not closing.done()
+    pool.release(connection)
+    await closing
+
+
+async def test_none_is_taken_from_a_pool_that_closes(pool: Connections) -> None:
+    held = [await pool.acquire(), await pool.acquire()]
+    for connection in held:
+        pool.release(connection)
+    closing = asyncio.ensure_future(pool.close())
+    await asyncio.sleep(0)
+    assert pool.take() is None
+    await closing
+    assert all(connection.is_closed() for connection in held)
+
+
+async def test_a_pool_that_cannot_be_filled_leaves_none_open(database_url: str) -> None:
+    made: list[Any] = []
+
+    async def connect() -> Any:
+        if made:
+            raise ConnectionError
+        made.append(await asyncpg.connect(database_url))
+        return made[0]
+
+    with pytest.raises(ConnectionError):
+        await Connections(connect, 2, 2).open()
+    assert made[0].is_closed()
+
+
+async def test_a_number_that_a_connection_has_again_is_not_lost(database_url: str) -> None:
+    db = await open_database({"dsn": database_url}, 1, 1)
+    async with db.connection() as connection:
+        db.lost.add(connection.get_server_pid())
+    await db.find_lost()
+    assert not db.lost
+    await db.close()
+
+
 async def test_a_lost_connection_is_unavailable_and_its_server_process_remembered(database_url: str) -> None:
     db = await open_database({"dsn": database_url}, 1, 2)
     with pytest.raises(Unavailable):
