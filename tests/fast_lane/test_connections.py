@@ -169,17 +169,21 @@ async def _never_flushed(tmp_path: Path) -> None:
     writer.transport.pause_reading()  # type: ignore[attr-defined]  # the transport of a stream can read
     writer.write(get("/"))
     await lost
-    received = b""
-    for victim in victims:
-        victim.setblocking(False)  # noqa: FBT003 - the name of the call says it
-        with contextlib.suppress(BlockingIOError):
-            received += victim.recv(100)
-    for victim in victims:
-        victim.close()
+    received = _received(victims)
     writer.close()
     stop.set()
     await task
     assert received == b""
+
+
+def _received(sockets: list[socket.socket]) -> bytes:
+    """What came to any of them; they are closed."""
+    received = b""
+    for one in sockets:
+        one.setblocking(False)  # noqa: FBT003 - the name of the call says it
+        with one, contextlib.suppress(BlockingIOError):
+            received += one.recv(100)
+    return received
 
 
 @pytest.mark.parametrize("run", [asyncio.run, uvloop.run])
