@@ -1,7 +1,5 @@
 """Blobs on the wire: end-2 and end-10."""
 
-import asyncio
-import os
 from dataclasses import replace
 from typing import Final
 
@@ -55,12 +53,7 @@ async def _body(call: Call, blob: Blob, span: Span, answer: Answer) -> Answer:
         return _with(answer, (blob.content or b"")[span.start : span.stop], size)
     if size > _SMALL:
         return replace(answer, file=Stretch(lambda: store.open(key), span.start, size))
-    descriptor = store.open(key)
-    try:
-        body = await asyncio.to_thread(os.pread, descriptor, size, span.start) if size else b""
-    finally:
-        os.close(descriptor)
-    return _with(answer, body, size)
+    return _with(answer, await store.read(key, span.start, size) if size else b"", size)
 
 
 def _with(answer: Answer, body: bytes, size: int) -> Answer:

@@ -12,7 +12,7 @@ from typing import Any, Final
 from registry.infra.http.body import ClientDisconnected, late
 
 DIRECT: Final = "gati.body.direct"
-_BUFFER: Final = 256 * 1024
+_BUFFER: Final = 512 * 1024
 _INLINE: Final = 64 * 1024
 _SLICE: Final = 16 << 20
 _POLL_MS: Final = 10

@@ -293,6 +293,25 @@ class DirectoryStore:
         except OSError as error:
             raise self._refusal(error) from error
 
+    async def read(self, key: str, start: int, size: int) -> bytes:
+        """At most `size` bytes of an object; a thread waits for the disk, if they are not in memory.
+
+        Raises:
+            as `open`.
+        """
+        descriptor = self.open(key)
+        try:
+            piece = bytearray(size)
+            try:
+                count = os.preadv(descriptor, [piece], start, os.RWF_NOWAIT)
+            except OSError:  # not in memory, or a file system that cannot tell
+                count = 0
+            if count == size:
+                return bytes(piece)
+            return await _in_thread(os.pread, descriptor, size, start)
+        finally:
+            os.close(descriptor)
+
     async def unlink(self, key: str) -> bool:
         """Remove an object; True when it is gone, False while an upload's writer or a sick or absent disk holds it."""
         try:
