@@ -159,12 +159,11 @@ def test_every_request_is_in_the_metrics_and_in_the_log(served: Served, readers:
     before = count(served.url)
     readers.heat(path)
     times = 4 * PROCESSES
-    while count(served.url) < before + times:
+    while count(served.url) < before + times:  # what others asked for is counted with it, within a second
         continue
     lines: list[dict[str, Any]] = []
     while sum(line["times"] for line in lines) < times:
         text = (served.data.parent / "serve.log").read_text()
         lines = [json.loads(line) for line in text.splitlines() if path in line and '"HEAD"' in line]
-    assert count(served.url) == before + times
     assert sum(line["times"] for line in lines) == times
     assert any(line["times"] > 1 for line in lines)
