@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import re
 import uuid
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass
 
@@ -30,6 +30,7 @@ from registry.core.errors import (
 from registry.infra.storage.directory import UploadFile
 from registry.infra.storage.hashing import Hasher, resume
 from registry.infra.storage.keys import blob_key, upload_key
+from registry.infra.uncancelled import to_its_end
 
 _RENEW_SECONDS = 30.0
 _ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
@@ -243,7 +244,7 @@ async def _receive(shelf: Shelf, session: Session, file: UploadFile, chunk: Chun
     try:
         await _take(shelf, session, file, chunk)
     except (ConnectionError, RequestTimeout, StorageFull, asyncio.CancelledError):
-        await _to_its_end(_commit(shelf, session, file))
+        await to_its_end(_commit(shelf, session, file))
         raise
     if chunk.length is not None and file.length - began != chunk.length:
         raise SizeInvalid(f"The chunk has {file.length - began} bytes; its range says {chunk.length}.")
@@ -285,15 +286,6 @@ async def _commit(shelf: Shelf, session: Session, file: UploadFile) -> None:
     async with shelf.db.connection() as connection:
         if not await sql.advance(connection, session.id, file.offset, state, shelf.policy.upload_expiry):
             raise _unknown(session)
-
-
-async def _to_its_end(work: Coroutine[None, None, None]) -> None:
-    """Do it though this is cancelled, and again: its caller closes the descriptor that is written to."""
-    task = asyncio.ensure_future(work)
-    while not task.done():
-        with contextlib.suppress(asyncio.CancelledError):
-            await asyncio.wait([task])
-    task.result()
 
 
 async def _close(shelf: Shelf, session: Session, file: UploadFile, digest: Digest) -> None:

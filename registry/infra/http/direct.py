@@ -1,7 +1,6 @@
 """A request body taken straight from its socket into its file, past the event loop and the parser."""
 
 import asyncio
-import contextlib
 import select
 import socket
 import time
@@ -10,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final
 
 from registry.infra.http.body import ClientDisconnected, late
+from registry.infra.uncancelled import to_its_end
 
 DIRECT: Final = "gati.body.direct"
 _BUFFER: Final = 512 * 1024
@@ -70,15 +70,10 @@ class DirectBody:
     async def _in_thread(self, call: Callable[..., int], *given: Any) -> int:
         """Call in a thread, which has ended when this does, however it ends: the file is closed then."""
         work = asyncio.get_running_loop().run_in_executor(_THREADS, call, *given)
-        try:
-            return await asyncio.shield(work)
-        except asyncio.CancelledError:
-            self._is_over = True
-            while not work.done():
-                with contextlib.suppress(asyncio.CancelledError):
-                    await asyncio.wait({work})
-            work.exception()
-            raise
+        return await to_its_end(work, self._stop)
+
+    def _stop(self) -> None:
+        self._is_over = True
 
     def _take_early(self, put: Callable[[memoryview], None]) -> int:
         put(memoryview(self._early))

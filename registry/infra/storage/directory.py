@@ -20,6 +20,7 @@ from registry.core.errors import StorageFull, Unavailable
 from registry.infra.storage.hashing import Hasher
 from registry.infra.storage.keys import BLOBS, UPLOADS, check_key, folders, upload_key
 from registry.infra.storage.writeback import start_writeback
+from registry.infra.uncancelled import to_its_end
 
 PIECE: Final = 512 * 1024
 _INLINE: Final = 64 * 1024
@@ -129,16 +130,8 @@ class UploadFile:
 
 
 async def _in_thread(call: Callable[..., T], *arguments: Any) -> T:
-    """The result of a call in a thread. Cancelled, this still waits for the thread to leave.
-
-    Its caller closes the descriptor that the thread writes to; the number would soon be that of another upload.
-    """
-    thread = asyncio.ensure_future(asyncio.to_thread(call, *arguments))
-    try:
-        return await asyncio.shield(thread)
-    except asyncio.CancelledError:
-        await asyncio.wait([thread])
-        raise
+    """The result of a call in a thread, which has left when this ends."""
+    return await to_its_end(asyncio.to_thread(call, *arguments))
 
 
 def _rehash(descriptor: int, algorithm: str, length: int) -> Hasher:
