@@ -3,12 +3,21 @@
 CREATE FUNCTION public.ensure_repository(p_name text) RETURNS bigint
     LANGUAGE plpgsql
     AS $$
-DECLARE r bigint;
+DECLARE r bigint; n bigint; most bigint;
 BEGIN
     LOOP
         SELECT id INTO r FROM repositories WHERE name = p_name AND state = 'live' FOR KEY SHARE;
         EXIT WHEN FOUND;
-        INSERT INTO repositories (name) VALUES (p_name) ON CONFLICT (name) WHERE state = 'live' DO NOTHING;
+        PERFORM 1 FROM instance FOR SHARE;
+        IF (SELECT has_accounts FROM instance) THEN
+            SELECT id, (policies ->> 'repositories')::bigint INTO n, most FROM namespaces
+            WHERE id = namespace_of(p_name) AND state = 'live' FOR KEY SHARE;
+            IF n IS NULL THEN RAISE SQLSTATE 'GT404' USING MESSAGE = 'namespace'; END IF;
+            IF most IS NOT NULL
+            AND (SELECT count(*) FROM (SELECT FROM repositories WHERE namespace = n AND state = 'live' LIMIT most) x) >= most
+            THEN RAISE SQLSTATE 'GT507' USING MESSAGE = 'repositories', DETAIL = most::text; END IF;
+        END IF;
+        INSERT INTO repositories (name, namespace) VALUES (p_name, n) ON CONFLICT (name) WHERE state = 'live' DO NOTHING;
     END LOOP;
     RETURN r;
 END $$;
@@ -91,6 +100,16 @@ BEGIN
     PERFORM link_blob(t, p_digest, p_grace);
     RETURN true;
 END $$;
+
+CREATE FUNCTION public.namespace_of(p_name text) RETURNS bigint
+    LANGUAGE sql STABLE
+    AS $$
+    SELECT s.namespace FROM slugs s JOIN namespaces n ON n.id = s.namespace
+    WHERE s.kind = CASE split_part(p_name, '/', 1) WHEN 'users' THEN 'user' WHEN 'orgs' THEN 'org' ELSE 'plain' END
+    AND s.slug = CASE WHEN split_part(p_name, '/', 1) IN ('users', 'orgs') THEN split_part(p_name, '/', 2)
+        ELSE split_part(p_name, '/', 1) END
+    AND s.standing <> 'tombstone' AND n.state = 'live'
+$$;
 
 CREATE FUNCTION public.push_manifest(p_name text, p_digest text, p_type text, p_artifact_type text, p_bytes bytea, p_subject text, p_descriptor text, p_blobs text[], p_children text[], p_sizes bigint[], p_optional text[], p_tags text[], p_sparse text, p_orphans interval) RETURNS TABLE(missing text[], wrong text[])
     LANGUAGE plpgsql
@@ -189,6 +208,69 @@ BEGIN
     VALUES (p_upload, r, p_owner, p_algorithm, clock_timestamp() + p_life);
 END $$;
 
+CREATE TABLE public.accounts (
+    id bigint NOT NULL,
+    kind text NOT NULL,
+    name text NOT NULL COLLATE pg_catalog."C",
+    display_name text DEFAULT ''::text NOT NULL,
+    email text,
+    email_verified_at timestamp with time zone,
+    is_administrator boolean DEFAULT false NOT NULL,
+    must_change_password boolean DEFAULT false NOT NULL,
+    state text DEFAULT 'active'::text NOT NULL,
+    namespace bigint NOT NULL,
+    created_by bigint,
+    created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    CONSTRAINT accounts_check CHECK (((kind = 'user'::text) OR ((NOT is_administrator) AND (email IS NULL)))),
+    CONSTRAINT accounts_kind_check CHECK ((kind = ANY (ARRAY['user'::text, 'robot'::text]))),
+    CONSTRAINT accounts_state_check CHECK ((state = ANY (ARRAY['active'::text, 'suspended'::text, 'deleted'::text])))
+);
+
+ALTER TABLE public.accounts ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.accounts_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+CREATE TABLE public.audit_events (
+    id bigint NOT NULL,
+    at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    actor bigint,
+    actor_name text NOT NULL,
+    credential bigint,
+    address text DEFAULT ''::text NOT NULL,
+    request_id text DEFAULT ''::text NOT NULL,
+    action text NOT NULL,
+    target text NOT NULL,
+    namespace bigint,
+    outcome text DEFAULT 'done'::text NOT NULL,
+    times integer DEFAULT 1 NOT NULL,
+    detail jsonb DEFAULT '{}'::jsonb NOT NULL,
+    number bigint,
+    CONSTRAINT audit_events_outcome_check CHECK ((outcome = ANY (ARRAY['done'::text, 'denied'::text])))
+);
+
+ALTER TABLE public.audit_events ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.audit_events_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+CREATE TABLE public.audit_seals (
+    last bigint NOT NULL,
+    first bigint NOT NULL,
+    sealed_at timestamp with time zone NOT NULL,
+    root bytea NOT NULL,
+    hash bytea NOT NULL,
+    CONSTRAINT audit_seals_check CHECK ((first <= last))
+);
+
 CREATE TABLE public.blob_links (
     repo bigint NOT NULL,
     digest text NOT NULL COLLATE pg_catalog."C"
@@ -205,15 +287,100 @@ CREATE TABLE public.blobs (
     CONSTRAINT blobs_size_check CHECK ((size >= 0))
 );
 
+CREATE TABLE public.credentials (
+    id bigint NOT NULL,
+    account bigint NOT NULL,
+    kind text NOT NULL,
+    name text DEFAULT ''::text NOT NULL,
+    hint text DEFAULT ''::text NOT NULL,
+    hash bytea,
+    pepper_id text,
+    password text,
+    scope text,
+    namespaces bigint[],
+    repositories bigint[],
+    addresses cidr[],
+    family uuid,
+    replaced_by bigint,
+    created_by bigint,
+    created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    expires_at timestamp with time zone,
+    revoked_at timestamp with time zone,
+    last_used_at timestamp with time zone,
+    last_used_from inet,
+    CONSTRAINT credentials_check CHECK ((((kind = 'password'::text) = (password IS NOT NULL)) AND (num_nonnulls(hash, password) = 1))),
+    CONSTRAINT credentials_kind_check CHECK ((kind = ANY (ARRAY['password'::text, 'key'::text, 'refresh'::text, 'session'::text, 'renewal'::text, 'verification'::text, 'reset'::text]))),
+    CONSTRAINT credentials_scope_check CHECK ((scope = ANY (ARRAY['read-only'::text, 'publish'::text, 'admin'::text])))
+);
+
+ALTER TABLE public.credentials ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.credentials_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
 CREATE TABLE public.doomed (
     object_key text NOT NULL COLLATE pg_catalog."C",
     due timestamp with time zone NOT NULL
 );
 
+CREATE TABLE public.grants (
+    id bigint NOT NULL,
+    namespace bigint NOT NULL,
+    repo bigint,
+    team bigint,
+    account bigint,
+    role text NOT NULL,
+    added_by bigint,
+    added_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    CONSTRAINT grants_check CHECK (((num_nonnulls(team, account) = 1) AND ((repo IS NOT NULL) OR (team IS NOT NULL)))),
+    CONSTRAINT grants_role_check CHECK ((role = ANY (ARRAY['admin'::text, 'write'::text, 'read'::text])))
+);
+
+ALTER TABLE public.grants ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.grants_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+CREATE TABLE public.holdings (
+    namespace bigint NOT NULL,
+    digest text NOT NULL COLLATE pg_catalog."C",
+    size bigint NOT NULL
+);
+
 CREATE TABLE public.instance (
     sole boolean DEFAULT true NOT NULL,
     secret bytea NOT NULL,
+    has_accounts boolean DEFAULT false NOT NULL,
     CONSTRAINT instance_sole_check CHECK (sole)
+);
+
+CREATE TABLE public.invitations (
+    id bigint NOT NULL,
+    namespace bigint NOT NULL,
+    generation integer NOT NULL,
+    account bigint NOT NULL,
+    role text NOT NULL,
+    invited_by bigint NOT NULL,
+    created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    expires_at timestamp with time zone NOT NULL,
+    CONSTRAINT invitations_role_check CHECK ((role = ANY (ARRAY['owner'::text, 'admin'::text, 'write'::text, 'read'::text])))
+);
+
+ALTER TABLE public.invitations ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.invitations_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
 );
 
 CREATE TABLE public.manifests (
@@ -229,9 +396,45 @@ CREATE TABLE public.manifests (
     pulled_at timestamp with time zone
 );
 
+CREATE TABLE public.members (
+    namespace bigint NOT NULL,
+    account bigint NOT NULL,
+    role text NOT NULL,
+    added_by bigint,
+    added_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    expires_at timestamp with time zone,
+    CONSTRAINT members_role_check CHECK ((role = ANY (ARRAY['owner'::text, 'admin'::text, 'write'::text, 'read'::text])))
+);
+
 CREATE TABLE public.migrations (
     name text NOT NULL,
     applied_at timestamp with time zone DEFAULT now()
+);
+
+CREATE TABLE public.namespaces (
+    id bigint NOT NULL,
+    kind text NOT NULL,
+    slug text NOT NULL COLLATE pg_catalog."C",
+    display_name text DEFAULT ''::text NOT NULL,
+    description text DEFAULT ''::text NOT NULL,
+    visibility text DEFAULT 'private'::text NOT NULL,
+    generation integer DEFAULT 1 NOT NULL,
+    state text DEFAULT 'live'::text NOT NULL,
+    policies jsonb DEFAULT '{}'::jsonb NOT NULL,
+    created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    version bigint DEFAULT 1 NOT NULL,
+    CONSTRAINT namespaces_kind_check CHECK ((kind = ANY (ARRAY['user'::text, 'org'::text, 'plain'::text]))),
+    CONSTRAINT namespaces_state_check CHECK ((state = ANY (ARRAY['live'::text, 'deleting'::text, 'deleted'::text]))),
+    CONSTRAINT namespaces_visibility_check CHECK ((visibility = ANY (ARRAY['public'::text, 'internal'::text, 'private'::text])))
+);
+
+ALTER TABLE public.namespaces ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.namespaces_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
 );
 
 CREATE TABLE public.outbox (
@@ -266,7 +469,10 @@ CREATE TABLE public.repositories (
     name text NOT NULL COLLATE pg_catalog."C",
     state text DEFAULT 'live'::text NOT NULL,
     created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
-    CONSTRAINT repositories_state_check CHECK ((state = ANY (ARRAY['live'::text, 'deleting'::text])))
+    namespace bigint,
+    visibility text,
+    CONSTRAINT repositories_state_check CHECK ((state = ANY (ARRAY['live'::text, 'deleting'::text]))),
+    CONSTRAINT repositories_visibility_check CHECK ((visibility = ANY (ARRAY['public'::text, 'internal'::text, 'private'::text])))
 );
 
 ALTER TABLE public.repositories ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
@@ -278,6 +484,11 @@ ALTER TABLE public.repositories ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY
     CACHE 1
 );
 
+CREATE TABLE public.repository_aliases (
+    name text NOT NULL COLLATE pg_catalog."C",
+    repo bigint NOT NULL
+);
+
 CREATE TABLE public.review (
     kind text NOT NULL,
     repo bigint NOT NULL,
@@ -287,12 +498,56 @@ CREATE TABLE public.review (
     CONSTRAINT review_kind_check CHECK ((kind = ANY (ARRAY['link'::text, 'blob'::text, 'subject'::text, 'child'::text])))
 );
 
+CREATE TABLE public.signing_keys (
+    kid text NOT NULL COLLATE pg_catalog."C",
+    use text NOT NULL,
+    public jsonb NOT NULL,
+    sealed bytea NOT NULL,
+    created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    signs_from timestamp with time zone NOT NULL,
+    verifies_until timestamp with time zone,
+    CONSTRAINT signing_keys_use_check CHECK ((use = ANY (ARRAY['registry'::text, 'identity'::text])))
+);
+
+CREATE TABLE public.slugs (
+    skeleton text NOT NULL COLLATE pg_catalog."C",
+    kind text NOT NULL,
+    slug text NOT NULL COLLATE pg_catalog."C",
+    namespace bigint NOT NULL,
+    standing text NOT NULL,
+    since timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    CONSTRAINT slugs_kind_check CHECK ((kind = ANY (ARRAY['user'::text, 'org'::text, 'plain'::text]))),
+    CONSTRAINT slugs_standing_check CHECK ((standing = ANY (ARRAY['current'::text, 'alias'::text, 'tombstone'::text])))
+);
+
 CREATE TABLE public.tags (
     repo bigint NOT NULL,
     name text NOT NULL COLLATE pg_catalog."C",
     digest text NOT NULL COLLATE pg_catalog."C",
     moved_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
     ver bigint DEFAULT 1 NOT NULL
+);
+
+CREATE TABLE public.team_members (
+    team bigint NOT NULL,
+    account bigint NOT NULL
+);
+
+CREATE TABLE public.teams (
+    id bigint NOT NULL,
+    namespace bigint NOT NULL,
+    name text NOT NULL COLLATE pg_catalog."C",
+    description text DEFAULT ''::text NOT NULL,
+    created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL
+);
+
+ALTER TABLE public.teams ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.teams_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
 );
 
 CREATE TABLE public.uploads (
@@ -309,6 +564,33 @@ CREATE TABLE public.uploads (
     CONSTRAINT uploads_state_check CHECK ((state = ANY (ARRAY['open'::text, 'finishing'::text, 'done'::text])))
 );
 
+CREATE TABLE public.usage (
+    id bigint NOT NULL,
+    namespace bigint NOT NULL,
+    bytes bigint NOT NULL
+);
+
+ALTER TABLE public.usage ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.usage_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+ALTER TABLE ONLY public.accounts
+    ADD CONSTRAINT accounts_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY public.audit_events
+    ADD CONSTRAINT audit_events_number_key UNIQUE (number);
+
+ALTER TABLE ONLY public.audit_events
+    ADD CONSTRAINT audit_events_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY public.audit_seals
+    ADD CONSTRAINT audit_seals_pkey PRIMARY KEY (last);
+
 ALTER TABLE ONLY public.blob_links
     ADD CONSTRAINT blob_links_pkey PRIMARY KEY (repo, digest);
 
@@ -318,17 +600,44 @@ ALTER TABLE ONLY public.blobs
 ALTER TABLE ONLY public.blobs
     ADD CONSTRAINT blobs_pkey PRIMARY KEY (digest);
 
+ALTER TABLE ONLY public.credentials
+    ADD CONSTRAINT credentials_hash_key UNIQUE (hash);
+
+ALTER TABLE ONLY public.credentials
+    ADD CONSTRAINT credentials_pkey PRIMARY KEY (id);
+
 ALTER TABLE ONLY public.doomed
     ADD CONSTRAINT doomed_pkey PRIMARY KEY (object_key);
+
+ALTER TABLE ONLY public.grants
+    ADD CONSTRAINT grants_namespace_repo_team_account_key UNIQUE NULLS NOT DISTINCT (namespace, repo, team, account);
+
+ALTER TABLE ONLY public.grants
+    ADD CONSTRAINT grants_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY public.holdings
+    ADD CONSTRAINT holdings_pkey PRIMARY KEY (namespace, digest);
 
 ALTER TABLE ONLY public.instance
     ADD CONSTRAINT instance_pkey PRIMARY KEY (sole);
 
+ALTER TABLE ONLY public.invitations
+    ADD CONSTRAINT invitations_namespace_account_key UNIQUE (namespace, account);
+
+ALTER TABLE ONLY public.invitations
+    ADD CONSTRAINT invitations_pkey PRIMARY KEY (id);
+
 ALTER TABLE ONLY public.manifests
     ADD CONSTRAINT manifests_pkey PRIMARY KEY (repo, digest);
 
+ALTER TABLE ONLY public.members
+    ADD CONSTRAINT members_pkey PRIMARY KEY (namespace, account);
+
 ALTER TABLE ONLY public.migrations
     ADD CONSTRAINT migrations_pkey PRIMARY KEY (name);
+
+ALTER TABLE ONLY public.namespaces
+    ADD CONSTRAINT namespaces_pkey PRIMARY KEY (id);
 
 ALTER TABLE ONLY public.outbox
     ADD CONSTRAINT outbox_pkey PRIMARY KEY (id);
@@ -339,20 +648,71 @@ ALTER TABLE ONLY public.refs
 ALTER TABLE ONLY public.repositories
     ADD CONSTRAINT repositories_pkey PRIMARY KEY (id);
 
+ALTER TABLE ONLY public.repository_aliases
+    ADD CONSTRAINT repository_aliases_pkey PRIMARY KEY (name);
+
 ALTER TABLE ONLY public.review
     ADD CONSTRAINT review_pkey PRIMARY KEY (kind, repo, key);
+
+ALTER TABLE ONLY public.signing_keys
+    ADD CONSTRAINT signing_keys_pkey PRIMARY KEY (kid);
+
+ALTER TABLE ONLY public.slugs
+    ADD CONSTRAINT slugs_pkey PRIMARY KEY (skeleton);
 
 ALTER TABLE ONLY public.tags
     ADD CONSTRAINT tags_pkey PRIMARY KEY (repo, name);
 
+ALTER TABLE ONLY public.team_members
+    ADD CONSTRAINT team_members_pkey PRIMARY KEY (team, account);
+
+ALTER TABLE ONLY public.teams
+    ADD CONSTRAINT teams_namespace_name_key UNIQUE (namespace, name);
+
+ALTER TABLE ONLY public.teams
+    ADD CONSTRAINT teams_pkey PRIMARY KEY (id);
+
 ALTER TABLE ONLY public.uploads
     ADD CONSTRAINT uploads_pkey PRIMARY KEY (id);
 
+ALTER TABLE ONLY public.usage
+    ADD CONSTRAINT usage_pkey PRIMARY KEY (id);
+
+CREATE UNIQUE INDEX accounts_email ON public.accounts USING btree (lower(email)) WHERE (state <> 'deleted'::text);
+
+CREATE UNIQUE INDEX accounts_name ON public.accounts USING btree (name) WHERE (state <> 'deleted'::text);
+
+CREATE INDEX accounts_namespace ON public.accounts USING btree (namespace);
+
+CREATE INDEX audit_namespace ON public.audit_events USING btree (namespace, number);
+
+CREATE INDEX audit_unsealed ON public.audit_events USING btree (id) WHERE (number IS NULL);
+
 CREATE INDEX blob_links_digest ON public.blob_links USING btree (digest);
+
+CREATE INDEX credentials_account ON public.credentials USING btree (account, id) WHERE (revoked_at IS NULL);
+
+CREATE INDEX credentials_expiry ON public.credentials USING btree (expires_at) WHERE (expires_at IS NOT NULL);
+
+CREATE INDEX credentials_family ON public.credentials USING btree (family) WHERE (family IS NOT NULL);
+
+CREATE UNIQUE INDEX credentials_password ON public.credentials USING btree (account) WHERE ((kind = 'password'::text) AND (revoked_at IS NULL));
 
 CREATE INDEX doomed_due ON public.doomed USING btree (due);
 
+CREATE INDEX grants_account ON public.grants USING btree (account) WHERE (account IS NOT NULL);
+
+CREATE INDEX grants_repo ON public.grants USING btree (repo) WHERE (repo IS NOT NULL);
+
+CREATE INDEX grants_team ON public.grants USING btree (team) WHERE (team IS NOT NULL);
+
+CREATE INDEX invitations_account ON public.invitations USING btree (account);
+
 CREATE INDEX manifests_subject ON public.manifests USING btree (repo, subject, pushed_at DESC, digest DESC) WHERE (subject IS NOT NULL);
+
+CREATE INDEX members_account ON public.members USING btree (account);
+
+CREATE UNIQUE INDEX namespaces_live ON public.namespaces USING btree (kind, slug) WHERE (state <> 'deleted'::text);
 
 CREATE INDEX outbox_due ON public.outbox USING btree (due, id);
 
@@ -360,13 +720,31 @@ CREATE INDEX refs_digest ON public.refs USING btree (repo, digest);
 
 CREATE UNIQUE INDEX repositories_live_name ON public.repositories USING btree (name) WHERE (state = 'live'::text);
 
+CREATE INDEX repositories_namespace ON public.repositories USING btree (namespace, name);
+
+CREATE INDEX repository_aliases_repo ON public.repository_aliases USING btree (repo);
+
 CREATE INDEX review_due ON public.review USING btree (due);
 
+CREATE UNIQUE INDEX slugs_name ON public.slugs USING btree (kind, slug);
+
+CREATE INDEX slugs_namespace ON public.slugs USING btree (namespace);
+
 CREATE INDEX tags_digest ON public.tags USING btree (repo, digest);
+
+CREATE INDEX team_members_account ON public.team_members USING btree (account);
 
 CREATE INDEX uploads_expiry ON public.uploads USING btree (expires_at);
 
 CREATE INDEX uploads_repo ON public.uploads USING btree (repo) WHERE (state <> 'done'::text);
+
+CREATE INDEX usage_namespace ON public.usage USING btree (namespace) INCLUDE (bytes);
+
+ALTER TABLE ONLY public.accounts
+    ADD CONSTRAINT accounts_created_by_fkey FOREIGN KEY (created_by) REFERENCES public.accounts(id);
+
+ALTER TABLE ONLY public.accounts
+    ADD CONSTRAINT accounts_namespace_fkey FOREIGN KEY (namespace) REFERENCES public.namespaces(id);
 
 ALTER TABLE ONLY public.blob_links
     ADD CONSTRAINT blob_links_digest_fkey FOREIGN KEY (digest) REFERENCES public.blobs(digest);
@@ -374,14 +752,80 @@ ALTER TABLE ONLY public.blob_links
 ALTER TABLE ONLY public.blob_links
     ADD CONSTRAINT blob_links_repo_fkey FOREIGN KEY (repo) REFERENCES public.repositories(id);
 
+ALTER TABLE ONLY public.credentials
+    ADD CONSTRAINT credentials_account_fkey FOREIGN KEY (account) REFERENCES public.accounts(id);
+
+ALTER TABLE ONLY public.credentials
+    ADD CONSTRAINT credentials_created_by_fkey FOREIGN KEY (created_by) REFERENCES public.accounts(id);
+
+ALTER TABLE ONLY public.credentials
+    ADD CONSTRAINT credentials_replaced_by_fkey FOREIGN KEY (replaced_by) REFERENCES public.credentials(id);
+
+ALTER TABLE ONLY public.grants
+    ADD CONSTRAINT grants_account_fkey FOREIGN KEY (account) REFERENCES public.accounts(id);
+
+ALTER TABLE ONLY public.grants
+    ADD CONSTRAINT grants_added_by_fkey FOREIGN KEY (added_by) REFERENCES public.accounts(id);
+
+ALTER TABLE ONLY public.grants
+    ADD CONSTRAINT grants_namespace_fkey FOREIGN KEY (namespace) REFERENCES public.namespaces(id);
+
+ALTER TABLE ONLY public.grants
+    ADD CONSTRAINT grants_repo_fkey FOREIGN KEY (repo) REFERENCES public.repositories(id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY public.grants
+    ADD CONSTRAINT grants_team_fkey FOREIGN KEY (team) REFERENCES public.teams(id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY public.holdings
+    ADD CONSTRAINT holdings_namespace_fkey FOREIGN KEY (namespace) REFERENCES public.namespaces(id);
+
+ALTER TABLE ONLY public.invitations
+    ADD CONSTRAINT invitations_account_fkey FOREIGN KEY (account) REFERENCES public.accounts(id);
+
+ALTER TABLE ONLY public.invitations
+    ADD CONSTRAINT invitations_invited_by_fkey FOREIGN KEY (invited_by) REFERENCES public.accounts(id);
+
+ALTER TABLE ONLY public.invitations
+    ADD CONSTRAINT invitations_namespace_fkey FOREIGN KEY (namespace) REFERENCES public.namespaces(id);
+
 ALTER TABLE ONLY public.manifests
     ADD CONSTRAINT manifests_repo_fkey FOREIGN KEY (repo) REFERENCES public.repositories(id);
+
+ALTER TABLE ONLY public.members
+    ADD CONSTRAINT members_account_fkey FOREIGN KEY (account) REFERENCES public.accounts(id);
+
+ALTER TABLE ONLY public.members
+    ADD CONSTRAINT members_added_by_fkey FOREIGN KEY (added_by) REFERENCES public.accounts(id);
+
+ALTER TABLE ONLY public.members
+    ADD CONSTRAINT members_namespace_fkey FOREIGN KEY (namespace) REFERENCES public.namespaces(id);
 
 ALTER TABLE ONLY public.refs
     ADD CONSTRAINT refs_repo_parent_fkey FOREIGN KEY (repo, parent) REFERENCES public.manifests(repo, digest) ON DELETE CASCADE;
 
+ALTER TABLE ONLY public.repositories
+    ADD CONSTRAINT repositories_namespace_fkey FOREIGN KEY (namespace) REFERENCES public.namespaces(id);
+
+ALTER TABLE ONLY public.repository_aliases
+    ADD CONSTRAINT repository_aliases_repo_fkey FOREIGN KEY (repo) REFERENCES public.repositories(id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY public.slugs
+    ADD CONSTRAINT slugs_namespace_fkey FOREIGN KEY (namespace) REFERENCES public.namespaces(id);
+
 ALTER TABLE ONLY public.tags
     ADD CONSTRAINT tags_repo_digest_fkey FOREIGN KEY (repo, digest) REFERENCES public.manifests(repo, digest);
 
+ALTER TABLE ONLY public.team_members
+    ADD CONSTRAINT team_members_account_fkey FOREIGN KEY (account) REFERENCES public.accounts(id);
+
+ALTER TABLE ONLY public.team_members
+    ADD CONSTRAINT team_members_team_fkey FOREIGN KEY (team) REFERENCES public.teams(id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY public.teams
+    ADD CONSTRAINT teams_namespace_fkey FOREIGN KEY (namespace) REFERENCES public.namespaces(id);
+
 ALTER TABLE ONLY public.uploads
     ADD CONSTRAINT uploads_repo_fkey FOREIGN KEY (repo) REFERENCES public.repositories(id);
+
+ALTER TABLE ONLY public.usage
+    ADD CONSTRAINT usage_namespace_fkey FOREIGN KEY (namespace) REFERENCES public.namespaces(id);

@@ -11,10 +11,10 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from registry import worker
 from registry.config import Settings
-from registry.content.changes import Changes
 from registry.content.shelf import Policy, Shelf
 from registry.core.errors import RouteUnknown, Unauthorized, Unavailable
 from registry.guard import Guard
+from registry.infra.changes import Changes
 from registry.infra.db import embedded
 from registry.infra.db.pool import Database, connect_arguments, open_database
 from registry.infra.http.boundary import Boundary

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import timedelta
 
-from registry.content.changes import Changes
+from registry.infra.changes import Changes
 from registry.infra.db.pool import Database
 from registry.infra.storage.directory import DirectoryStore
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-from registry.content.changes import Changes
+from registry.infra.changes import Changes
 from registry.infra.http.answers import Answer
 from registry.infra.http.counters import CATALOG, Counters, slot
 from registry.infra.http.lane import Ask, Label, Lane, Right

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from registry.content import changes
-from registry.content.changes import Changes
+from registry.infra import changes
+from registry.infra.changes import Changes
 from registry.infra.http.counters import CATALOG, Counters, slot
 from registry.infra.http.lane import Ask
 from tests.properties.lane_model import TARGETS, WORDS, Process, Server, Stale, World
@@ -57,7 +57,7 @@ class Silent(Changes):
     """Announces nothing."""
 
     @asynccontextmanager
-    async def _around(self, _: tuple[int, ...]) -> Any:
+    async def around(self, _: tuple[int, ...]) -> Any:
         yield
 
 
@@ -65,7 +65,7 @@ class Late(Changes):
     """Announces when all is over."""
 
     @asynccontextmanager
-    async def _around(self, slots: tuple[int, ...]) -> Any:
+    async def around(self, slots: tuple[int, ...]) -> Any:
         yield
         assert self.counters is not None
         self.counters.begin(slots)
@@ -96,8 +96,8 @@ class Unwatched(Changes):
     """Leaves the catalog out."""
 
     @asynccontextmanager
-    async def _around(self, slots: tuple[int, ...]) -> Any:
-        async with super()._around(tuple(number for number in slots if number != CATALOG)):
+    async def around(self, slots: tuple[int, ...]) -> Any:
+        async with super().around(tuple(number for number in slots if number != CATALOG)):
             yield
 
 

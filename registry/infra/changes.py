@@ -28,7 +28,7 @@ class Changes:
     @asynccontextmanager
     async def of(self, name: str) -> AsyncIterator[None]:
         """Around the commit of a change of this repository's manifests, tags or blobs."""
-        async with self._around((slot(name),)):
+        async with self.around((slot(name),)):
             yield
 
     @asynccontextmanager
@@ -36,17 +36,22 @@ class Changes:
         """Around a commit that makes the repository when absent and, if `changing`, changes what is in it."""
         slots = (slot(name),) if changing else ()
         if name in self._known:
-            async with self._around(slots):
+            async with self.around(slots):
                 yield
             return
-        async with self._around((CATALOG, *slots)):
+        async with self.around((CATALOG, *slots)):
             yield
         if len(self._known) >= _KNOWN:
             self._known.clear()
         self._known.add(name)
 
     @asynccontextmanager
-    async def _around(self, slots: tuple[int, ...]) -> AsyncIterator[None]:
+    async def around(self, slots: tuple[int, ...]) -> AsyncIterator[None]:
+        """Around a commit that changes what depends on these slots.
+
+        Raises:
+            Unavailable: the counters cannot be reached by the other processes any more.
+        """
         if self.counters is None or not slots:
             yield
             return
@@ -60,7 +65,7 @@ class Changes:
 
     def _close(self, slots: tuple[int, ...]) -> None:
         """Say that the change is over; when a lost connection may still commit it, once that is gone."""
-        assert self.counters is not None  # noqa: S101 - `_around` asked
+        assert self.counters is not None  # noqa: S101 - `around` asked
         if not self._db.lost:
             self.counters.finish(slots)
             return

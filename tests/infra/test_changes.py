@@ -11,9 +11,9 @@ from typing import Any
 import asyncpg
 import pytest
 
-from registry.content import changes as module
-from registry.content.changes import Changes
 from registry.core.errors import Unavailable
+from registry.infra import changes as module
+from registry.infra.changes import Changes
 from registry.infra.db.pool import Database, open_database
 from registry.infra.http.counters import CATALOG, Counters, slot
 
@@ -142,7 +142,7 @@ async def test_a_process_that_ends_leaves_what_is_not_settled_to_the_others(
 KILLED = """
 import asyncio, sys
 from pathlib import Path
-from registry.content.changes import Changes
+from registry.infra.changes import Changes
 from registry.infra.db.pool import open_database
 from registry.infra.http.counters import Counters
 
