@@ -17,7 +17,7 @@ class By:
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """What was done (`namespace.renamed`, `key.created`, `tag.deleted` …) to what. `detail` is JSON, without secrets."""
+    """What was done (`namespace.renamed`, `key.created` …) to what. `detail` is JSON, without secrets and fractions."""
 
     action: str
     target: str
