@@ -4,11 +4,15 @@ RegistryError
 ├── BadRequest (400)
 │   ├── NameInvalid · TagInvalid · DigestInvalid · SizeInvalid · ManifestInvalid
 │   ├── ManifestBlobUnknown · BlobUploadInvalid · PageInvalid
-├── Unauthorized (401) · Denied (403)
+├── Unauthorized (401)
+│   └── InvalidCredentials
+│       └── InvalidToken · CredentialExpired · CredentialRevoked
+├── Denied (403)
 ├── NotFound (404)
 │   ├── NameUnknown · ManifestUnknown · BlobUnknown · BlobUploadUnknown · RouteUnknown
 ├── Unsupported (405) · RequestTimeout (408) · Conflict (409) · TooLarge (413) · TooManyTags (414)
-├── MediaTypeUnsupported (415) · RangeInvalid (416) · UploadRangeInvalid (416) · TooManyRequests (429)
+├── MediaTypeUnsupported (415) · RangeInvalid (416) · UploadRangeInvalid (416)
+├── Unprocessable (422) · TooManyRequests (429)
 ├── HeadersTooLarge (431) · Internal (500) · Unavailable (503) · StorageFull (507)
 
 Codes are those of the OCI Distribution specification, section "Error Codes", where it has one.
@@ -100,6 +104,31 @@ class Unauthorized(RegistryError):
 
     code = "UNAUTHORIZED"
     status = 401
+
+
+class InvalidCredentials(Unauthorized):
+    """What the caller sent to be known by is wrong: counted against it. The message never tells whose it might be."""
+
+    reason: ClassVar[str] = "INVALID_CREDENTIALS"
+
+    def __init__(self, message: str, *, detail: Any = None, headers: Mapping[str, str] | None = None) -> None:
+        super().__init__(message, detail={"reason": self.reason} | dict(detail or {}), headers=headers)
+
+
+class InvalidToken(InvalidCredentials):
+    """The registry token is not one that this registry made, for this use."""
+
+
+class CredentialExpired(InvalidCredentials):
+    """It was good until its time ran out; told only to who has it."""
+
+    reason = "TOKEN_EXPIRED"
+
+
+class CredentialRevoked(InvalidCredentials):
+    """It was good until somebody revoked it, or ended its account; told only to who has it."""
+
+    reason = "TOKEN_REVOKED"
 
 
 class Denied(RegistryError):
@@ -200,6 +229,13 @@ class UploadRangeInvalid(RegistryError):
 
     code = "BLOB_UPLOAD_INVALID"
     status = 416
+
+
+class Unprocessable(RegistryError):
+    """The request is well formed, but a value in it cannot be taken (RFC 9110, section 15.5.21)."""
+
+    code = "UNPROCESSABLE"
+    status = 422
 
 
 class TooManyRequests(RegistryError):
