@@ -182,16 +182,39 @@ CREATE TABLE audit_events (
     number bigint UNIQUE
 );
 CREATE INDEX audit_unsealed ON audit_events (id) WHERE number IS NULL;
-CREATE INDEX audit_namespace ON audit_events (namespace, number);
+CREATE INDEX audit_namespace ON audit_events (namespace, number) WHERE number IS NOT NULL;
+CREATE INDEX audit_actor ON audit_events (actor_name, number) WHERE number IS NOT NULL;
+CREATE INDEX audit_action ON audit_events (action, number) WHERE number IS NOT NULL;
 
+-- A seal covers the rows `first` to `last`: `leaves` are their hashes, 32 bytes each, `root` is that of their Merkle tree, `hash`
+-- covers all of it and the seal before.
 CREATE TABLE audit_seals (
     last bigint PRIMARY KEY,
     first bigint NOT NULL,
     sealed_at timestamptz NOT NULL,
+    leaves bytea NOT NULL,
     root bytea NOT NULL,
     hash bytea NOT NULL,
     CHECK (first <= last)
 );
+CREATE INDEX audit_seals_time ON audit_seals (sealed_at);
+
+-- A row is written once; the one change is its number, which it gets once.
+CREATE FUNCTION keep_audit() RETURNS trigger LANGUAGE plpgsql AS $$
+DECLARE given bigint;
+BEGIN
+    IF TG_TABLE_NAME = 'audit_events' AND TG_OP = 'UPDATE' THEN
+        given := NEW.number;
+        NEW.number := OLD.number;
+        IF OLD.number IS NULL AND NEW IS NOT DISTINCT FROM OLD THEN
+            NEW.number := given;
+            RETURN NEW;
+        END IF;
+    END IF;
+    RAISE 'Audit rows and seals are neither changed nor deleted.' USING ERRCODE = 'integrity_constraint_violation';
+END $$;
+CREATE TRIGGER audit_events_stay BEFORE UPDATE OR DELETE ON audit_events FOR EACH ROW EXECUTE FUNCTION keep_audit();
+CREATE TRIGGER audit_seals_stay BEFORE UPDATE OR DELETE ON audit_seals FOR EACH ROW EXECUTE FUNCTION keep_audit();
 
 -- The distinct digests of a namespace, and what they sum up to: one row for each change, folded by the worker.
 CREATE TABLE holdings (

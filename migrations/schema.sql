@@ -40,6 +40,22 @@ BEGIN
     WHERE id = p_upload;
 END $$;
 
+CREATE FUNCTION public.keep_audit() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+DECLARE given bigint;
+BEGIN
+    IF TG_TABLE_NAME = 'audit_events' AND TG_OP = 'UPDATE' THEN
+        given := NEW.number;
+        NEW.number := OLD.number;
+        IF OLD.number IS NULL AND NEW IS NOT DISTINCT FROM OLD THEN
+            NEW.number := given;
+            RETURN NEW;
+        END IF;
+    END IF;
+    RAISE 'Audit rows and seals are neither changed nor deleted.' USING ERRCODE = 'integrity_constraint_violation';
+END $$;
+
 CREATE FUNCTION public.lease_blob(p_name text, p_digest text, p_grace interval) RETURNS TABLE(size bigint, object_key text, content bytea, referenced boolean)
     LANGUAGE plpgsql
     AS $$
@@ -266,6 +282,7 @@ CREATE TABLE public.audit_seals (
     last bigint NOT NULL,
     first bigint NOT NULL,
     sealed_at timestamp with time zone NOT NULL,
+    leaves bytea NOT NULL,
     root bytea NOT NULL,
     hash bytea NOT NULL,
     CONSTRAINT audit_seals_check CHECK ((first <= last))
@@ -684,7 +701,13 @@ CREATE UNIQUE INDEX accounts_name ON public.accounts USING btree (name) WHERE (s
 
 CREATE INDEX accounts_namespace ON public.accounts USING btree (namespace);
 
-CREATE INDEX audit_namespace ON public.audit_events USING btree (namespace, number);
+CREATE INDEX audit_action ON public.audit_events USING btree (action, number) WHERE (number IS NOT NULL);
+
+CREATE INDEX audit_actor ON public.audit_events USING btree (actor_name, number) WHERE (number IS NOT NULL);
+
+CREATE INDEX audit_namespace ON public.audit_events USING btree (namespace, number) WHERE (number IS NOT NULL);
+
+CREATE INDEX audit_seals_time ON public.audit_seals USING btree (sealed_at);
 
 CREATE INDEX audit_unsealed ON public.audit_events USING btree (id) WHERE (number IS NULL);
 
@@ -739,6 +762,10 @@ CREATE INDEX uploads_expiry ON public.uploads USING btree (expires_at);
 CREATE INDEX uploads_repo ON public.uploads USING btree (repo) WHERE (state <> 'done'::text);
 
 CREATE INDEX usage_namespace ON public.usage USING btree (namespace) INCLUDE (bytes);
+
+CREATE TRIGGER audit_events_stay BEFORE DELETE OR UPDATE ON public.audit_events FOR EACH ROW EXECUTE FUNCTION public.keep_audit();
+
+CREATE TRIGGER audit_seals_stay BEFORE DELETE OR UPDATE ON public.audit_seals FOR EACH ROW EXECUTE FUNCTION public.keep_audit();
 
 ALTER TABLE ONLY public.accounts
     ADD CONSTRAINT accounts_created_by_fkey FOREIGN KEY (created_by) REFERENCES public.accounts(id);

@@ -18,6 +18,7 @@ COMMANDS: Final = {
     "sweep": "Remove what is due, once, and say what went.",
     "doctor": "Say what is configured, reachable and wrong.",
     "fsck": "Compare the database with the stored bytes, both ways.",
+    "audit": "Verify or export the audit log.",
 }
 _HIDDEN: Final = ("web-process",)
 _PACKAGE: Final = __name__.rpartition(".")[0] or "registry"

@@ -1,4 +1,4 @@
-"""The worker: facts to their handlers, the sweep on its schedule."""
+"""The worker: facts to their handlers, the sweep on its schedule, seals on the audit rows."""
 
 import asyncio
 import contextlib
@@ -7,6 +7,7 @@ from datetime import timedelta
 
 import structlog
 
+from registry.audit.jobs import keep_sealing
 from registry.content.jobs import sweep
 from registry.content.shelf import Shelf
 from registry.core.errors import Unavailable
@@ -19,6 +20,12 @@ _log = structlog.get_logger("registry.worker")
 
 async def run(shelf: Shelf, interval: timedelta, stop: asyncio.Event) -> None:
     """Work until `stop` is set; a database that is gone is waited for."""
+    async with asyncio.TaskGroup() as group:
+        group.create_task(keep_sealing(shelf.db, stop))
+        await _deliver_and_sweep(shelf, interval, stop)
+
+
+async def _deliver_and_sweep(shelf: Shelf, interval: timedelta, stop: asyncio.Event) -> None:
     while not stop.is_set():
         busy = False
         try:

@@ -41,6 +41,8 @@ QUEUE_DEPTH: Final = Gauge(
     "gati_registry_queue_depth", "Facts that wait for their handlers.", ["queue"], multiprocess_mode="livemostrecent"
 )
 SWEPT: Final = Counter("gati_registry_swept_total", "What the sweep removed.", ["kind"])
+CHALLENGES: Final = Counter("gati_registry_challenges_total", "Requests without a credential that needed one.")
+DENIALS: Final = Counter("gati_registry_denials_total", "Requests of known callers that were refused.")
 
 
 def count(route: str, method: str, status: int, seconds: float) -> None:
