@@ -10,7 +10,8 @@ RegistryError
 ├── Denied (403)
 ├── NotFound (404)
 │   ├── NameUnknown · ManifestUnknown · BlobUnknown · BlobUploadUnknown · RouteUnknown
-├── Unsupported (405) · RequestTimeout (408) · Conflict (409) · TooLarge (413) · TooManyTags (414)
+├── Unsupported (405) · RequestTimeout (408) · Conflict (409) · PreconditionFailed (412)
+├── TooLarge (413) · TooManyTags (414)
 ├── MediaTypeUnsupported (415) · RangeInvalid (416) · UploadRangeInvalid (416)
 ├── Unprocessable (422) · TooManyRequests (429)
 ├── HeadersTooLarge (431) · Internal (500) · Unavailable (503) · StorageFull (507)
@@ -194,6 +195,13 @@ class Conflict(RegistryError):
 
     code = "DENIED"
     status = 409
+
+
+class PreconditionFailed(RegistryError):
+    """The resource is not any more what the caller has seen of it (RFC 9110, section 15.5.13)."""
+
+    code = "PRECONDITION_FAILED"
+    status = 412
 
 
 class TooLarge(RegistryError):
