@@ -2,8 +2,10 @@
 
 import asyncio
 import contextlib
+import os
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 from starlette.routing import Router
@@ -17,13 +19,17 @@ from registry.guard import Guard
 from registry.infra.changes import Changes
 from registry.infra.db import embedded
 from registry.infra.db.pool import Database, connect_arguments, open_database
+from registry.infra.http.address import Addresses
 from registry.infra.http.boundary import Boundary
 from registry.infra.http.counters import Counters
 from registry.infra.http.lane import Lane, account
 from registry.infra.http.origin import BrowserGuard
 from registry.infra.http.serving import LANE, TICK
+from registry.infra.limits.limiter import Limiter
+from registry.infra.limits.model import Kind
+from registry.infra.limits.open import Counting, open_limiter
 from registry.infra.storage.directory import DirectoryStore
-from registry.infra.storage.keys import COUNTERS
+from registry.infra.storage.keys import COUNTERS, LIMITS
 from registry.infra.telemetry import metrics
 from registry.oci.routes import OciDoor
 from registry.web import operations
@@ -72,6 +78,26 @@ async def _secret(db: Database) -> bytes:
         return bytes(await connection.fetchval("SELECT secret FROM instance"))
 
 
+def open_limits(settings: Settings, secret: bytes) -> Limiter:
+    """The rate limits of these settings, counted by all processes together, and by several hosts in Redis.
+
+    Raises:
+        Unavailable: the file that the processes share cannot be used.
+    """
+    rates = {
+        Kind.GENERAL: settings.rate_limit_general,
+        Kind.SIGNED_IN: settings.rate_limit_signed_in,
+        Kind.UPLOAD: settings.rate_limit_upload,
+        Kind.TRANSFER: settings.rate_limit_transfer,
+        Kind.AUTH: settings.rate_limit_auth,
+    }
+    if settings.database_url is None or settings.single_host:
+        is_one = settings.database_url is None and settings.web_processes == 1
+        return open_limiter(rates, Counting(None if is_one else settings.storage_url / LIMITS))
+    folder = os.environ.get(metrics.DIRECTORY_VARIABLE)
+    return open_limiter(rates, Counting(Path(folder) / LIMITS if folder else None, settings.redis_url, secret))
+
+
 def _policy(settings: Settings) -> Policy:
     return Policy(
         grace=settings.grace,
@@ -95,6 +121,8 @@ class Application:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._opened: Shelf | None = None
+        self.limiter: Limiter | None = None
+        self.addresses = Addresses(settings.trusted_proxies)
         self._guard = Guard(
             BrowserGuard(settings.public_url, settings.allowed_hosts, settings.cors_origins),
             settings.public_url,
@@ -138,6 +166,8 @@ class Application:
     async def lifespan(self) -> AsyncIterator[dict[str, Any]]:
         """Open the shelf, run the worker when JOBS=inline; leaving ends both in order. The state is the server's."""
         shelf = self._opened = await open_shelf(self._settings)
+        if not self._settings.is_open:
+            self.limiter = open_limits(self._settings, shelf.secret)
         state = self._open_lane(shelf)
         stop = asyncio.Event()
         inline = self._settings.jobs == "inline"
@@ -150,6 +180,8 @@ class Application:
                 with contextlib.suppress(asyncio.CancelledError):
                     await task
             self._opened = self.oci.lane = self._guard.counters = None
+            if self.limiter is not None:
+                await self.limiter.close()
             await shelf.close()
 
     def _open_lane(self, shelf: Shelf) -> dict[str, Any]:
@@ -157,7 +189,7 @@ class Application:
         if counters is None or not memory:
             return {TICK: self._tick}
         self._guard.counters = counters
-        self.oci.lane = Lane(counters, memory)
+        self.oci.lane = Lane(counters, memory, self.limiter)
         return {TICK: self._tick, LANE: self.oci.lane}
 
     def _tick(self, headers: list[tuple[bytes, bytes]]) -> None:

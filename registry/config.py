@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Annotated, Any, Final, get_type_hints
 
 from registry.core import setting_forms as form
+from registry.core.rates import Rate
 from registry.core.setting_forms import Form, choice
 
 CONFIG_VARIABLE: Final = "GATI_CONFIG"
@@ -89,6 +90,10 @@ class Settings:
             form.HOSTS,
             "Host names that an open registry answers to besides IP addresses, localhost and that of `PUBLIC_URL`.",
         ),
+    ]
+    trusted_proxies: Annotated[
+        tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...],
+        Setting("TRUSTED_PROXIES", "", form.NETWORKS, "Proxies whose `X-Forwarded-For` is believed."),
     ]
     cors_origins: Annotated[
         tuple[str, ...],
@@ -202,6 +207,36 @@ class Settings:
     sweep_interval: Annotated[
         timedelta, Setting("SWEEP_INTERVAL", "60s", form.DURATION, "The pause of the sweep when nothing was due.")
     ]
+    rate_limit_general: Annotated[
+        Rate | None,
+        Setting("RATE_LIMIT_GENERAL", "100/60", form.RATE, "Requests of one address to `/v1`, without a credential."),
+    ]
+    rate_limit_signed_in: Annotated[
+        Rate | None,
+        Setting("RATE_LIMIT_SIGNED_IN", "3000/60", form.RATE, "Requests of one account or key to `/v1`."),
+    ]
+    rate_limit_upload: Annotated[
+        Rate | None, Setting("RATE_LIMIT_UPLOAD", "10/60", form.RATE, "Artifacts that one account or key uploads.")
+    ]
+    rate_limit_transfer: Annotated[
+        Rate | None,
+        Setting(
+            "RATE_LIMIT_TRANSFER",
+            "400/4",
+            form.RATE,
+            "Requests to `/v2` and `/token` of one account or key, or of one address without a credential.",
+        ),
+    ]
+    rate_limit_auth: Annotated[
+        Rate | None,
+        Setting("RATE_LIMIT_AUTH", "20/60", form.RATE, "Passwords and keys of one address that may be wrong."),
+    ]
+    redis_url: Annotated[
+        str | None,
+        Setting(
+            "REDIS_URL", "", form.REDIS, "The Redis server where several hosts count requests together.", secret=True
+        ),
+    ] = field(repr=False)
     header_timeout: Annotated[
         timedelta, Setting("HEADER_TIMEOUT", "10s", form.DURATION, "The time for the header section of a request.")
     ]

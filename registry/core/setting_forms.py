@@ -9,9 +9,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 from urllib.parse import urlsplit
 
+from registry.core.rates import Rate
+
+Item = TypeVar("Item")
 _SIZES: Final = {None: 1, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30, "TiB": 1 << 40}
 _SECONDS: Final = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400}
 _CENTURY: Final = 36500 * 86400
@@ -54,7 +57,7 @@ def whole(low: int, high: int) -> Form:
     return Form(f"a whole number from {low} to {high}", parse)
 
 
-def _list_of(parse: Callable[[str], str]) -> Callable[[str], tuple[str, ...]]:
+def _list_of(parse: Callable[[str], Item]) -> Callable[[str], tuple[Item, ...]]:
     return lambda text: tuple(parse(part.strip()) for part in text.split(",") if part.strip())
 
 
@@ -93,6 +96,28 @@ def _duration(text: str) -> timedelta:
     if not 0 < seconds <= _CENTURY:
         raise ValueError(text)
     return timedelta(seconds=seconds)
+
+
+def _rate(text: str) -> Rate | None:
+    if text == "0":
+        return None
+    match = re.fullmatch(r"([1-9][0-9]{0,8})/([1-9][0-9]{0,4})", text)
+    if match is None:
+        raise ValueError(text)
+    return Rate(int(match[1]), int(match[2]))
+
+
+def _network(text: str) -> ipaddress.IPv4Network | ipaddress.IPv6Network:
+    return ipaddress.ip_network(text)
+
+
+def _redis(text: str) -> str:
+    parts = urlsplit(text)
+    if parts.scheme not in {"redis", "rediss", "unix"} or not (parts.hostname or parts.path) or parts.port == 0:
+        raise ValueError(text)
+    if parts.scheme == "unix" and parts.netloc:
+        raise ValueError(text)
+    return text
 
 
 def _origin(text: str) -> str:
@@ -139,3 +164,6 @@ DURATION_OR_KEEP: Final = Form(
     "a duration such as `24h` or `30d`, or `keep`", lambda text: None if text == "keep" else _duration(text)
 )
 POSTGRES: Final = Form("a `postgresql://user:password@host/database` URL", _postgres)
+REDIS: Final = Form("a `redis://`, `rediss://` or `unix://` URL", _redis)
+RATE: Final = Form("a count and a number of seconds, such as `100/60`, or 0", _rate)
+NETWORKS: Final = Form("addresses or networks such as `10.0.0.0/8`, separated by commas", _list_of(_network), ())

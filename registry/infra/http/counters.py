@@ -10,7 +10,6 @@ import fcntl
 import mmap
 import os
 import secrets
-import stat
 import struct
 from collections.abc import Iterable
 from pathlib import Path
@@ -18,6 +17,7 @@ from typing import Final, NamedTuple
 from zlib import crc32
 
 from registry.core.errors import Unavailable
+from registry.infra.shared_file import area, open_own, try_lock
 
 CELLS: Final = 64
 SLOTS: Final = 4096
@@ -65,7 +65,7 @@ class Counters:
         self.path = path
         self._last: dict[tuple[int, ...], Stamp] = {}
         self.token = secrets.token_hex(_TOKEN // 2)
-        self._file = _open(path, os.O_CREAT)
+        self._file = open_own(path, os.O_CREAT)
         try:
             self._prepare()
             self.map = mmap.mmap(self._file, _SIZE)
@@ -157,11 +157,11 @@ class Counters:
     def is_used(path: Path) -> bool:
         """Whether a process holds a cell of the file at `path`."""
         try:
-            file = _open(path)
+            file = open_own(path)
         except FileNotFoundError:
             return False
         try:
-            asked = _area(fcntl.F_WRLCK, 0, CELLS)
+            asked = area(fcntl.F_WRLCK, 0, CELLS)
             found = fcntl.fcntl(file, fcntl.F_OFD_GETLK, asked)
         finally:
             os.close(file)
@@ -203,33 +203,7 @@ class Counters:
 
     def _try_lock(self, index: int) -> bool:
         """Lock a byte of the file for this opening of it, which the end of the process undoes."""
-        try:
-            self._lock(index, fcntl.F_WRLCK)
-        except BlockingIOError:
-            return False
-        return True
+        return try_lock(self._file, area(fcntl.F_WRLCK, index, 1))
 
     def _unlock(self, index: int) -> None:
-        self._lock(index, fcntl.F_UNLCK)
-
-    def _lock(self, index: int, kind: int) -> None:
-        fcntl.fcntl(self._file, fcntl.F_OFD_SETLK, _area(kind, index, 1))
-
-
-def _open(path: Path, flags: int = 0) -> int:
-    """A descriptor of the regular file at `path`, never of what a link there points to."""
-    try:
-        file = os.open(path, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK | flags, 0o600)
-    except FileNotFoundError:
-        raise
-    except OSError as error:
-        raise Unavailable(f"{path} cannot be used: {error.strerror}.") from error
-    if not stat.S_ISREG(os.fstat(file).st_mode):
-        os.close(file)
-        raise Unavailable(f"{path} cannot be used: it is no file.")
-    return file
-
-
-def _area(kind: int, start: int, length: int) -> bytes:
-    """`struct flock`: that many bytes from `start` on."""
-    return struct.pack("hhqqi4x", kind, os.SEEK_SET, start, length, 0)
+        try_lock(self._file, area(fcntl.F_UNLCK, index, 1))

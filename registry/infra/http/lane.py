@@ -14,11 +14,15 @@ from dataclasses import dataclass
 from typing import Final, NamedTuple
 from urllib.parse import parse_qsl
 
+from registry.infra.http.address import bucket
 from registry.infra.http.answers import Answer, Stretch
 from registry.infra.http.counters import Counters, Stamp
+from registry.infra.limits.limiter import Limiter
+from registry.infra.limits.model import Kind
 from registry.infra.telemetry import logs, metrics
 from registry.infra.telemetry.access import Access
 
+FREE: Final = ""
 LARGEST: Final = 512 * 1024
 _SEEN: Final = 65536
 _ENTRY_BYTES: Final = 700
@@ -74,10 +78,14 @@ class Kept:
 
 @dataclass(frozen=True, slots=True)
 class Right:
-    """A caller may read a repository, until the wall-clock time `until` and while `stamp` holds."""
+    """A caller may read a repository, until the wall-clock time `until` and while `stamp` holds.
+
+    Its requests are counted under the key `meter`; None: under the address that each comes from; FREE: not at all.
+    """
 
     until: float
     stamp: Stamp
+    meter: str | None = None
 
 
 class Hits(NamedTuple):
@@ -118,10 +126,15 @@ def _is_known_query(query: bytes | None) -> bool:
 
 
 class Lane:
-    """Answers and rights of one process: at most `memory` bytes of answers, and a quarter of that of rights."""
+    """Answers and rights of one process: at most `memory` bytes of answers, and a quarter of that of rights.
 
-    def __init__(self, counters: Counters, memory: int) -> None:
+    Attributes:
+        limiter: what each answer is charged to; None in an open registry.
+    """
+
+    def __init__(self, counters: Counters, memory: int, limiter: Limiter | None = None) -> None:
         self.counters = counters
+        self.limiter = limiter
         self._memory = memory
         self._used = self._used_by_rights = 0
         self._rights: dict[bytes, dict[str, Right]] = {}
@@ -133,14 +146,15 @@ class Lane:
         self._number = 0
         self._is_on = True
 
-    def find(self, data: bytes) -> Kept | None:
-        """The answer to the request in `data`, if it may be given now."""
+    def find(self, data: bytes, peer: str | None = None, *, files: bool = True) -> Kept | None:
+        """The answer to the request in `data`, if it may be given now; it is charged to the caller, else to `peer`.
+
+        A caller who is over the limit gets nothing here: the whole way tells it so. So does one for whom a file would
+        have to be sent where `files` cannot be.
+        """
         end = data.find(b"\r\n")
-        rights = self._rights.get(data[end:])
-        if rights is None:
-            return None
-        kept = self._kept.get(data[:end])
-        if kept is None:
+        rights, kept = self._rights.get(data[end:]), self._kept.get(data[:end])
+        if rights is None or kept is None:
             return None
         right = rights.get(kept.repository)
         if right is None or right.until < time.time() or not self.counters.holds(right.stamp):
@@ -148,6 +162,12 @@ class Lane:
         if not self.counters.holds(kept.stamp):
             self.forget(data[:end])
             return None
+        if kept.file is not None and not files:
+            return None
+        if self.limiter is not None and right.meter != FREE:
+            key = bucket(peer) if right.meter is None else right.meter
+            if not self.limiter.charge_here(Kind.TRANSFER, key).allowed:
+                return None
         return kept
 
     def head(self, kept: Kept) -> bytes:

@@ -227,7 +227,8 @@ class RegistryProtocol(PlainProtocol):
 
     def _answer(self, lane: Lane, data: bytes) -> bool:
         """Answer from memory; False where that cannot be."""
-        kept = lane.find(data)
+        client = self.client
+        kept = lane.find(data, client[0] if client else None, files=self.scheme != "https")
         if kept is None:
             return False
         self._is_new = False
@@ -235,7 +236,7 @@ class RegistryProtocol(PlainProtocol):
             self._outlet.write(lane.head(kept) + kept.body)
             self._wait(self._limits.keep_alive)
             return True
-        if self.scheme == "https" or self._outlet.raw.get_write_buffer_size():
+        if self._outlet.raw.get_write_buffer_size():
             return False
         return self._answer_with_file(lane, kept, kept.file)
 

@@ -6,6 +6,7 @@ from typing import Final
 UPLOADS: Final = "uploads"
 BLOBS: Final = "blobs"
 COUNTERS: Final = "counters"
+LIMITS: Final = "limits"
 _LEGAL: Final = re.compile(r"uploads/[0-9a-f-]{36}|blobs/sha(256|512)/[0-9a-f]{2}/[0-9a-f]{64,128}-[0-9a-f-]{36}")
 
 
