@@ -5,6 +5,7 @@ import contextlib
 import os
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,10 @@ from starlette.routing import Router
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from registry import worker
+from registry.auth import signing
+from registry.auth.passwords import Passwords
+from registry.auth.realm import Realm
+from registry.auth.secrets import Secrets
 from registry.config import Settings
 from registry.content.shelf import Policy, Shelf
 from registry.core.errors import RouteUnknown, Unauthorized, Unavailable
@@ -28,6 +33,7 @@ from registry.infra.http.serving import LANE, TICK
 from registry.infra.limits.limiter import Limiter
 from registry.infra.limits.model import Kind
 from registry.infra.limits.open import Counting, open_limiter
+from registry.infra.mail import Mail
 from registry.infra.storage.directory import DirectoryStore
 from registry.infra.storage.keys import COUNTERS, LIMITS
 from registry.infra.telemetry import metrics
@@ -63,6 +69,18 @@ async def open_shelf(settings: Settings) -> Shelf:
         secret = await _secret(db)
         opened.pop_all()
     return Shelf(db, store, _policy(settings), secret, Changes(db, counters))
+
+
+async def open_realm(settings: Settings, shelf: Shelf, mail: Mail | None = None) -> Realm:
+    """What accounts and their credentials need, with a key that signs tokens.
+
+    Raises:
+        Unavailable: the file of secrets or the database cannot be used.
+    """
+    secrets = await asyncio.to_thread(Secrets.load, settings.secrets_file)
+    realm = Realm(shelf.db, shelf.changes, secrets, Passwords(), mail, lambda: datetime.now(UTC))
+    await signing.ensure(realm, settings.jwt_secret)
+    return realm
 
 
 async def _check_others(settings: Settings, db: Database, counters: Counters | None) -> None:

@@ -95,6 +95,26 @@ class Settings:
         tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...],
         Setting("TRUSTED_PROXIES", "", form.NETWORKS, "Proxies whose `X-Forwarded-For` is believed."),
     ]
+    secrets_file: Annotated[
+        Path,
+        Setting(
+            "SECRETS_FILE",
+            "",
+            form.PATH,
+            "The file, made at the first start, of what keys are hashed and sealed with, the same for every process; "
+            "without it `secrets.json` in the data directory.",
+        ),
+    ]
+    jwt_secret: Annotated[
+        str | None,
+        Setting(
+            "JWT_SECRET",
+            "",
+            form.SECRET,
+            "What the first key that signs tokens is derived from; without it that is random.",
+            secret=True,
+        ),
+    ] = field(repr=False)
     cors_origins: Annotated[
         tuple[str, ...],
         Setting("CORS_ORIGINS", "", form.ORIGINS, "Web sites whose pages may call an open registry from a browser."),
@@ -298,6 +318,8 @@ def load(environ: Mapping[str, str], toml: Path | None = None) -> Settings:
     values = {attribute: _value(row, given.get(row.name, ""), external, problems) for attribute, row in table.items()}
     if values["storage_url"] is None and values["data_dir"] is not None:
         values["storage_url"] = values["data_dir"] / "storage"
+    if values["secrets_file"] is None and values["data_dir"] is not None:
+        values["secrets_file"] = values["data_dir"] / "secrets.json"
     problems += _contradictions(values, external)
     if problems:
         raise ConfigurationError(problems)

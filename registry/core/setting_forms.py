@@ -131,6 +131,12 @@ def _origin(text: str) -> str:
     return bare
 
 
+def _secret(text: str) -> str:
+    if len(text) < 32:
+        raise ValueError(text)
+    return text
+
+
 def _postgres(text: str) -> str:
     if not text.startswith(("postgresql://", "postgres://")) or "\0" in text:
         raise ValueError(text)
@@ -163,6 +169,7 @@ DURATION: Final = Form("a duration such as `500ms`, `30s`, `15m`, `24h` or `7d`"
 DURATION_OR_KEEP: Final = Form(
     "a duration such as `24h` or `30d`, or `keep`", lambda text: None if text == "keep" else _duration(text)
 )
+SECRET: Final = Form("a text of at least 32 characters", _secret)
 POSTGRES: Final = Form("a `postgresql://user:password@host/database` URL", _postgres)
 REDIS: Final = Form("a `redis://`, `rediss://` or `unix://` URL", _redis)
 RATE: Final = Form("a count and a number of seconds, such as `100/60`, or 0", _rate)

@@ -1,6 +1,5 @@
 """Registry tokens: what is read, and each way to pass off something else as one."""
 
-import base64
 import json
 from collections.abc import Callable
 from typing import Any
@@ -26,6 +25,8 @@ from registry.auth.tokens import (
     verify,
 )
 from registry.core.errors import BadRequest, CredentialExpired, InvalidToken
+from tests.auth import forging
+from tests.auth.forging import encode
 
 NOW = 1_800_000_000.5
 ISSUER, AUDIENCE = "https://registry.example.org", "gati-registry"
@@ -48,15 +49,9 @@ GOOD = {
 HEADER = {"alg": "EdDSA", "typ": TYPE, "kid": "k1"}
 
 
-def encode(value: Any) -> str:
-    raw = value if isinstance(value, bytes) else json.dumps(value).encode()
-    return base64.urlsafe_b64encode(raw).rstrip(b"=").decode()
-
-
 def forge(header: Any = HEADER, claims: Any = GOOD, private: Ed25519PrivateKey = KEY.private) -> str:
     """A token with any header and claims; the signature is right."""
-    signed = f"{encode(header)}.{encode(claims)}"
-    return f"{signed}.{encode(private.sign(signed.encode()))}"
+    return forging.forge(header, claims, private)
 
 
 def read(text: str, now: float = NOW) -> Any:
