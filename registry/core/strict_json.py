@@ -16,35 +16,53 @@ CONTAINERS: Final = 100_000
 _STRUCTURE: Final = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"?|([\[{])|([\]}])', re.DOTALL)
 
 
+class Ambiguous(ValueError):
+    """It is not such JSON: what is wrong with it, as the rest of a sentence that begins with what it is."""
+
+
 def parse_object(raw: bytes) -> dict[str, Any]:
     """The one JSON object that `raw` is.
 
     Raises:
         ManifestInvalid: `raw` is not such an object; the message says why.
     """
-    _check_depth(raw)
     try:
-        value = json.loads(raw.decode("utf-8"), object_pairs_hook=_members, parse_constant=_refuse_constant)
-    except UnicodeDecodeError as error:
-        raise ManifestInvalid(f"The manifest is not UTF-8 at byte {error.start}.") from error
-    except RecursionError as error:
-        raise ManifestInvalid(f"The manifest nests deeper than {DEPTH} levels.") from error
-    except ValueError as error:
-        raise ManifestInvalid(f"The manifest is not JSON: {str(error)[:200]}.") from error
+        value = parse(raw)
+    except Ambiguous as error:
+        raise ManifestInvalid(f"The manifest {error}") from error
     if not isinstance(value, dict):
         raise ManifestInvalid("The manifest is not a JSON object.", detail={"pointer": ""})
     return value
 
 
+def parse(raw: bytes) -> Any:
+    """The one JSON value that `raw` is.
+
+    Raises:
+        Ambiguous: it is none, or more than one.
+    """
+    _check_depth(raw)
+    try:
+        return json.loads(raw.decode("utf-8"), object_pairs_hook=_members, parse_constant=_refuse_constant)
+    except UnicodeDecodeError as error:
+        raise Ambiguous(f"is not UTF-8 at byte {error.start}.") from error
+    except RecursionError as error:
+        raise Ambiguous(f"nests deeper than {DEPTH} levels.") from error
+    except Ambiguous:
+        raise
+    except ValueError as error:
+        raise Ambiguous(f"is not JSON: {str(error)[:200]}.") from error
+
+
 def _check_depth(raw: bytes) -> None:
     if raw.count(b"{") + raw.count(b"[") > CONTAINERS:
-        raise ManifestInvalid(f"The manifest holds more than {CONTAINERS} objects and arrays.")
+        raise Ambiguous(f"holds more than {CONTAINERS} objects and arrays.")
     depth = 0
     for match in _STRUCTURE.finditer(raw):
         if match.group(1):
             depth += 1
             if depth > DEPTH:
-                raise ManifestInvalid(f"The manifest nests deeper than {DEPTH} levels.")
+                raise Ambiguous(f"nests deeper than {DEPTH} levels.")
         elif match.group(2):
             depth -= 1
 
@@ -54,9 +72,9 @@ def _members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(members) != len(pairs):
         seen: set[str] = set()
         twice = next(key for key, _ in pairs if key in seen or seen.add(key))  # type: ignore[func-returns-value]
-        raise ManifestInvalid(f"The manifest has the key {twice[:100]!r} twice in one object.")
+        raise Ambiguous(f"has the key {twice[:100]!r} twice in one object.")
     return members
 
 
 def _refuse_constant(name: str) -> None:
-    raise ManifestInvalid(f"The manifest holds {name}, which is not JSON.")
+    raise Ambiguous(f"holds {name}, which is not JSON.")

@@ -4,14 +4,45 @@ import html
 import json
 import re
 from collections.abc import Iterable
+from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import Any, Final
 
 from starlette.responses import HTMLResponse, Response
 
-from registry.core.errors import RegistryError
+from registry.core.errors import InvalidCredentials, RegistryError
 
 API_VERSION = {"Docker-Distribution-API-Version": "registry/2.0"}
+_PRIVATE: Final = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
+# Outside the OCI API, whose codes serve several purposes; a reason that an error has wins.
+_CODES: Final = {
+    ("UNSUPPORTED", 400): "BAD_REQUEST",
+    ("UNSUPPORTED", 404): "NOT_FOUND",
+    ("UNSUPPORTED", 405): "METHOD_NOT_ALLOWED",
+    ("DENIED", 403): "INSUFFICIENT_PERMISSIONS",
+    ("DENIED", 409): "CONFLICT",
+    ("SIZE_INVALID", 413): "UPLOAD_SIZE_EXCEEDED",
+    ("MANIFEST_INVALID", 415): "UNSUPPORTED_MEDIA_TYPE",
+    ("TOOMANYREQUESTS", 429): "RATE_LIMIT_EXCEEDED",
+}
+_SUGGESTIONS: Final = {
+    400: "Correct the request: /v1/openapi.json describes what each endpoint takes.",
+    401: "Log in, or send a key that is valid as Authorization: Bearer.",
+    403: "Ask an owner or admin of the namespace for the right, or use a key that has it.",
+    404: "Check the spelling, and log in if it is private: what you may not see looks as if it were absent.",
+    405: "Use a method that the Allow header names.",
+    408: "Send the request again, faster.",
+    409: "Look at the present state of the resource and decide anew.",
+    412: "Read the resource again, and send the change with its new ETag.",
+    413: "Send less at once.",
+    415: "Send JSON with Content-Type: application/json.",
+    422: "Correct the value that the message names: /v1/openapi.json says what is expected.",
+    429: "Wait for the seconds of Retry-After.",
+    431: "Send fewer or shorter header fields.",
+    500: "Give the requestId to the operator of this registry.",
+    503: "Try again after the seconds of Retry-After.",
+    507: "Delete what is not needed any more, or ask for more room.",
+}
 _UNSAFE: Final = re.compile(r"[^\t\x20-\x7e\xa0-\xff]")
 _PAGE: Final = """<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><title>{status} {phrase}</title></head>
@@ -27,16 +58,18 @@ def is_oci(path: str) -> bool:
 def response_for(error: RegistryError, path: str, request_id: str, accept: str = "") -> Response:
     """The answer that `error` is.
 
-    The OCI envelope under /v2 and /token (OCI Distribution, "Error Codes"); elsewhere one object with `requestId`, or
-    a page where `accept` names HTML before JSON.
+    The OCI envelope under /v2 and /token (OCI Distribution, "Error Codes"); elsewhere one object (`code`, `message`,
+    `details` where there are any, `suggestions`, `timestamp`, `requestId`), or a page where `accept` names HTML before
+    JSON; it is never kept.
     """
     headers = {name: _UNSAFE.sub(" ", value) for name, value in error.headers.items()}
     if is_oci(path):
         content = {"errors": [_fields(error)]}
         return Response(_json(content), error.status, API_VERSION | headers, "application/json")
+    headers = _PRIVATE | headers
     if _prefers_page(accept):
         return HTMLResponse(_page(error, request_id), error.status, headers)
-    return Response(_json(_fields(error) | {"requestId": request_id}), error.status, headers, "application/json")
+    return Response(_json(_problem(error, request_id)), error.status, headers, "application/json")
 
 
 def wire_answer(error: RegistryError, headers: Iterable[tuple[bytes, bytes]], request_id: str) -> bytes:
@@ -51,6 +84,24 @@ def wire_answer(error: RegistryError, headers: Iterable[tuple[bytes, bytes]], re
 
 def _fields(error: RegistryError) -> dict[str, Any]:
     return {"code": error.code, "message": error.message, "detail": error.detail}
+
+
+def _problem(error: RegistryError, request_id: str) -> dict[str, Any]:
+    return {
+        "code": site_code(error),
+        "message": error.message,
+        **({} if error.detail is None else {"details": error.detail}),
+        "suggestions": [_SUGGESTIONS.get(error.status, _SUGGESTIONS[400 if error.status < 500 else 503])],
+        "timestamp": datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+        "requestId": request_id,
+    }
+
+
+def site_code(error: RegistryError) -> str:
+    """The code of an error outside the OCI API."""
+    if isinstance(error, InvalidCredentials):
+        return error.reason
+    return _CODES.get((error.code, error.status), error.code)
 
 
 def _json(content: Any) -> bytes:
@@ -68,7 +119,7 @@ def _page(error: RegistryError, request_id: str) -> bytes:
         status=error.status,
         phrase=_phrase(error.status),
         message=html.escape(error.message),
-        code=error.code,
+        code=site_code(error),
         request_id=html.escape(request_id),
     )
     return page.encode("utf-8", "backslashreplace")

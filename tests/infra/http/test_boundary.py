@@ -5,6 +5,7 @@ import contextlib
 import io
 import json
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -82,7 +83,15 @@ async def test_an_error_under_v2_is_the_oci_envelope() -> None:
 async def test_an_error_elsewhere_is_one_object_or_a_page_for_browsers() -> None:
     app = raising(NotFound("There is no <b>such</b> page."))
     _, headers, body = await ask(app, request("/x", accept="application/json"))
-    assert json.loads(body)["requestId"] == headers["x-request-id"]
+    told = json.loads(body)
+    assert datetime.fromisoformat(told.pop("timestamp")).tzinfo == UTC
+    assert told == {
+        "code": "NOT_FOUND",
+        "message": "There is no <b>such</b> page.",
+        "suggestions": [told["suggestions"][0]],
+        "requestId": headers["x-request-id"],
+    }
+    assert (headers["cache-control"], headers["x-content-type-options"]) == ("no-store", "nosniff")
     _, headers, body = await ask(app, request("/x", accept="text/html,application/xhtml+xml,*/*;q=0.8"))
     assert headers["content-type"] == "text/html; charset=utf-8"
     assert b"There is no &lt;b&gt;such&lt;/b&gt; page." in body
