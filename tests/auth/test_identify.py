@@ -195,6 +195,21 @@ async def test_a_refresh_token_is_good_for_new_tokens_alone(identifier: Identifi
         await identifier.refresh_holder(text, HOME, AT)
 
 
+async def test_a_secret_is_good_only_as_what_its_row_says_that_it_is(identifier: Identifier, people: People) -> None:
+    account, _ = await people.account()
+    credential, text = await people.secret(account)
+    await people.change("credentials", credential, kind="renewal")
+    with pytest.raises(InvalidCredentials, match="not one to be used in this way"):
+        await identifier.identify(bearer(text), HOME, AT)
+
+
+async def test_a_robot_has_no_password(identifier: Identifier, people: People) -> None:
+    account, name = await people.account("robot")
+    await people.password(account, WORD)
+    with pytest.raises(InvalidCredentials, match="wrong"):
+        await identifier.identify(basic(name, WORD), HOME, AT)
+
+
 async def test_an_unknown_key_is_refused(identifier: Identifier) -> None:
     with pytest.raises(InvalidCredentials, match="not one of this registry"):
         await identifier.identify(bearer(mint("key")), HOME, AT)
@@ -300,7 +315,9 @@ async def test_a_rotated_key_ends_a_push_that_runs_and_no_more_and_a_revoked_one
     later, _ = await people.secret(account)
     credential, text = await people.secret(account, expires_at=NOW, replaced_by=later)
     found = await identifier.identify(bearer(text), HOME, AT + 3599)
+    found = await identifier.identify(bearer(text), HOME, AT + 3599)
     assert found.actor.late
+    assert found.stamp is None
     assert identifier.recall(bearer(text), AT + 3599) is None
     with pytest.raises(CredentialExpired):
         await identifier.identify(bearer(text), HOME, AT + 3600)
@@ -317,7 +334,8 @@ async def test_an_expired_token_is_late_for_an_hour_and_never_remembered(
     values = bearer(await token(ring, f"u:{account}", credential))
     assert not (await identifier.identify(values, HOME, AT + 299)).actor.late
     assert not (await identifier.identify(values, HOME, AT + 329)).actor.late
-    assert (await identifier.identify(values, HOME, AT + 330)).actor.late
+    late = await identifier.identify(values, HOME, AT + 330)
+    assert (late.actor.late, late.stamp) == (True, None)
     assert identifier.recall(values, AT + 330) is None
     await people.change("credentials", credential, revoked_at=NOW)
     with pytest.raises(CredentialRevoked):
