@@ -3,8 +3,9 @@
 import asyncio
 import os
 import shutil
+import subprocess
 import tempfile
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from registry.config import Settings, load
 from registry.infra.db import embedded
 from registry.infra.db.migrate import migrate
 from registry.infra.http.boundary import Boundary
+from tests.clients.programs import find_program
 
 _TABLES = "outbox, doomed, review, uploads, tags, refs, manifests, blob_links, blobs, repositories"
 _DSN = "GATI_TEST_DSN"
@@ -60,6 +62,18 @@ def database_url(worker_id: str) -> str:
 def worker_id() -> str:
     """A name of this worker that may name a database."""
     return "test_" + os.environ.get("PYTEST_XDIST_WORKER", "gw0")
+
+
+@pytest.fixture(scope="session")
+def redis_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A Redis server of this worker, which keeps nothing."""
+    socket = tmp_path_factory.mktemp("redis") / "socket"
+    options = ["--port", "0", "--unixsocket", str(socket), "--save", "", "--appendonly", "no"]
+    with subprocess.Popen([find_program("redis-server"), *options], stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert any("eady to accept connections" in line for line in process.stdout)
+        yield f"unix://{socket}"
+        process.terminate()
 
 
 @pytest.fixture

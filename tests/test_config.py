@@ -2,11 +2,13 @@
 
 import re
 from datetime import timedelta
+from ipaddress import ip_network
 from pathlib import Path
 
 import pytest
 
 from registry.config import EMBEDDED_CONNECTIONS, ConfigurationError, Settings, load, settings_table
+from registry.core.rates import Rate
 from registry.infra.db.postgres_binaries import SETTINGS
 
 ROOT = Path(__file__).parents[1]
@@ -56,6 +58,11 @@ def test_an_external_database_gets_a_larger_pool_unless_it_is_written() -> None:
         ("HOST", "[::1]", "::1"),
         ("PORT", "0", 0),
         ("LOG_LEVEL", "debug", "debug"),
+        ("RATE_LIMIT_TRANSFER", "400/4", Rate(400, 4)),
+        ("RATE_LIMIT_AUTH", "0", None),
+        ("TRUSTED_PROXIES", "10.0.0.0/8, ::1", (ip_network("10.0.0.0/8"), ip_network("::1/128"))),
+        ("REDIS_URL", "rediss://user:word@redis:6380/1", "rediss://user:word@redis:6380/1"),
+        ("REDIS_URL", "unix:///run/redis.sock", "unix:///run/redis.sock"),
     ],
 )
 def test_a_value_is_read_in_each_of_its_forms(variable: str, text: str, value: object) -> None:
@@ -91,6 +98,17 @@ def test_a_value_is_read_in_each_of_its_forms(variable: str, text: str, value: o
         ("JOBS", "on"),
         ("WEB_PROCESSES", "0"),
         ("DATABASE_URL", "mysql://db/gati"),
+        ("RATE_LIMIT_GENERAL", "100"),
+        ("RATE_LIMIT_GENERAL", "0/60"),
+        ("RATE_LIMIT_GENERAL", "100/0"),
+        ("RATE_LIMIT_GENERAL", "-1/60"),
+        ("RATE_LIMIT_GENERAL", "100/60s"),
+        ("TRUSTED_PROXIES", "10.0.0.1/8"),
+        ("TRUSTED_PROXIES", "proxy.example.org"),
+        ("REDIS_URL", "redis:6379"),
+        ("REDIS_URL", "http://redis"),
+        ("REDIS_URL", "redis://:6379"),
+        ("REDIS_URL", "redis://redis:x"),
     ],
 )
 def test_a_value_that_cannot_hold_is_refused_with_its_name(variable: str, text: str) -> None:
@@ -168,6 +186,12 @@ def test_the_password_of_the_database_is_never_shown() -> None:
     secret = "pässword-9f3"
     assert secret not in repr(load({"DATABASE_URL": f"postgresql://gati:{secret}@db/gati"}))
     assert secret not in str(problems_of({"DATABASE_URL": f"mysql://gati:{secret}@db/gati"}))
+
+
+def test_the_password_of_redis_is_never_shown() -> None:
+    secret = "pässword-9f3"
+    assert secret not in repr(load({"REDIS_URL": f"redis://:{secret}@redis"}))
+    assert secret not in str(problems_of({"REDIS_URL": f"http://:{secret}@redis"}))
 
 
 def documented() -> dict[str, tuple[str, str, str]]:

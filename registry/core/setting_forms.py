@@ -113,9 +113,8 @@ def _network(text: str) -> ipaddress.IPv4Network | ipaddress.IPv6Network:
 
 def _redis(text: str) -> str:
     parts = urlsplit(text)
-    if parts.scheme not in {"redis", "rediss", "unix"} or not (parts.hostname or parts.path) or parts.port == 0:
-        raise ValueError(text)
-    if parts.scheme == "unix" and parts.netloc:
+    is_whole = bool(parts.hostname) and parts.port != 0 if parts.scheme in {"redis", "rediss"} else len(parts.path) > 1
+    if not is_whole or not text.startswith(("redis://", "rediss://", "unix://")):
         raise ValueError(text)
     return text
 

@@ -17,7 +17,7 @@ from redis.exceptions import RedisError
 from registry.core.rates import Rate
 from registry.infra.limits.model import Kind, Verdict, Windows, verdict
 
-_TIMEOUT: Final = 0.25
+_TIMEOUT: Final = 0.5
 _PAUSE: Final = 1.0
 _CONNECTIONS: Final = 16
 _SCRIPT: Final = """

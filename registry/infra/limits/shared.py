@@ -34,8 +34,8 @@ _SIZE: Final = _HEAD + SETS * WAYS * _FIELDS * 8
 _LOCKS: Final = 256
 _USERS: Final = 0  # the byte that everyone who has the file open holds
 _KNOWN: Final = 16384
-_PATIENCE: Final = 0.02
-_PAUSE: Final = 1.0
+_PATIENCE: Final = 0.5
+_PAUSE: Final = 0.0001
 _call: Final = fcntl.fcntl
 _SET_LOCK: Final = fcntl.F_OFD_SETLK
 _log = structlog.get_logger("registry.limits")
@@ -65,7 +65,7 @@ class SharedWindows:
     def __init__(self, path: Path, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self._spare = MemoryWindows(clock)
-        self._alone_until = 0.0
+        self._stuck: set[bytes] = set()
         self._places: dict[tuple[Kind, str], _Place] = {}
         self._locks = [(area(fcntl.F_WRLCK, 1 + n, 1), area(fcntl.F_UNLCK, 1 + n, 1)) for n in range(_LOCKS)]
         self._file = open_own(path, os.O_CREAT)
@@ -184,20 +184,19 @@ class SharedWindows:
         try:
             _call(self._file, _SET_LOCK, place.lock)
         except BlockingIOError:
-            return self._wait(place)
+            return place.lock not in self._stuck and self._wait(place.lock)
+        if self._stuck:
+            self._stuck.discard(place.lock)
         return True
 
-    def _wait(self, place: _Place) -> bool:
-        """Wait for a holder, which has it for a microsecond unless something stopped it."""
-        now = time.monotonic()
-        if now < self._alone_until:
-            return False
-        while time.monotonic() < now + _PATIENCE:
+    def _wait(self, lock: bytes) -> bool:
+        """Wait for a holder, which needs microseconds, unless the machine is busy or something stopped it."""
+        until = time.monotonic() + _PATIENCE
+        while time.monotonic() < until:
             os.sched_yield()
-            if try_lock(self._file, place.lock):
-                self._alone_until = 0.0
+            if try_lock(self._file, lock):
                 return True
-        if not self._alone_until:
-            _log.warning("a process holds a lock of the rate limits and does not go on; this one counts by itself")
-        self._alone_until = time.monotonic() + _PAUSE
+            time.sleep(_PAUSE)
+        self._stuck.add(lock)
+        _log.warning("a process holds a lock of the rate limits and does not go on: this one counts by itself")
         return False
