@@ -184,13 +184,13 @@ class Application:
     async def lifespan(self) -> AsyncIterator[dict[str, Any]]:
         """Open the shelf, run the worker when JOBS=inline; leaving ends both in order. The state is the server's."""
         shelf = self._opened = await open_shelf(self._settings)
-        if not self._settings.is_open:
-            self.limiter = open_limits(self._settings, shelf.secret)
-        state = self._open_lane(shelf)
-        stop = asyncio.Event()
-        inline = self._settings.jobs == "inline"
-        task = asyncio.create_task(worker.run(shelf, self._settings.sweep_interval, stop)) if inline else None
+        stop, task = asyncio.Event(), None
         try:
+            if not self._settings.is_open:
+                self.limiter = open_limits(self._settings, shelf.secret)
+            state = self._open_lane(shelf)
+            if self._settings.jobs == "inline":
+                task = asyncio.create_task(worker.run(shelf, self._settings.sweep_interval, stop))
             yield state
         finally:
             stop.set()

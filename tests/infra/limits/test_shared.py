@@ -101,6 +101,22 @@ def test_of_the_requests_that_come_to_all_processes_exactly_the_limit_passes(ope
     assert passed(here, "u:2", 3, limit) == 3
 
 
+@pytest.mark.parametrize("call", ["charge", "peek"])
+def test_nobody_else_touches_a_window_while_it_is_read_and_written(
+    opened: Open, monkeypatch: pytest.MonkeyPatch, call: str
+) -> None:
+    monkeypatch.setattr(shared, "_PATIENCE", 0.0)
+    other, found = opened(), []
+
+    def clock() -> float:
+        found.append(other._lock(other._place(KIND, "u:1")))
+        return 1.0
+
+    getattr(opened(clock), call)(KIND, "u:1", Rate(3, DAY))
+    assert found == [False]
+    assert other._lock(other._place(KIND, "u:1"))
+
+
 def test_a_process_that_is_killed_with_a_lock_frees_it(opened: Open, spawn: Spawn) -> None:
     other = spawn(3)
     assert other.do("charge", "u:1", 2) == "2"
