@@ -246,7 +246,8 @@ CREATE FUNCTION namespace_of(p_name text) RETURNS bigint LANGUAGE sql STABLE AS 
     AND s.standing <> 'tombstone' AND n.state = 'live'
 $$;
 
--- The live repository of this name, made when absent: in an open registry of no namespace, else in one that exists.
+-- The live repository of this name, made when absent: in an open registry of no namespace, else in one that exists. The advisory
+-- lock keeps its name from being changed meanwhile; unlike those on rows it is a queue, which many pushers cannot jump.
 CREATE OR REPLACE FUNCTION ensure_repository(p_name text) RETURNS bigint LANGUAGE plpgsql VOLATILE AS $$
 DECLARE r bigint; n bigint; most bigint;
 BEGIN
@@ -255,6 +256,7 @@ BEGIN
         EXIT WHEN FOUND;
         PERFORM 1 FROM instance FOR SHARE;
         IF (SELECT has_accounts FROM instance) THEN
+            PERFORM pg_advisory_xact_lock_shared(hashtextextended('names of ' || namespace_of(p_name), 0));
             SELECT id, (policies ->> 'repositories')::bigint INTO n, most FROM namespaces
             WHERE id = namespace_of(p_name) AND state = 'live' FOR KEY SHARE;
             IF n IS NULL THEN RAISE SQLSTATE 'GT404' USING MESSAGE = 'namespace'; END IF;
