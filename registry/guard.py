@@ -1,43 +1,253 @@
-"""Who may do what, before a door acts. Open: everybody is a writer. Closed: nobody, until there are accounts."""
+"""Who may do what, before a door acts: the caller from its credential, its rights from the table, the answer from both.
 
-from collections.abc import Mapping
+Open: everybody is a writer, until the first account is made. Then what is remembered of a caller and of its rights holds
+only while the shared counters of everything that they depend on stand still; without counters nothing is remembered.
+"""
 
-from registry.auth.admission import Admission
-from registry.auth.model import ANYBODY
-from registry.core.errors import Unauthorized
-from registry.infra.http.counters import GLOBAL, Counters
+import time
+from collections.abc import Iterable, MutableMapping
+from dataclasses import dataclass, field, replace
+from typing import Any, Final, Protocol
+
+from starlette.datastructures import Headers
+
+from registry.audit.denials import Denials
+from registry.auth.admission import Caller
+from registry.auth.identify import Identified, Identifier
+from registry.auth.model import ANYBODY, Actor
+from registry.auth.realm import Realm, account_slot, namespace_slot
+from registry.core.errors import Denied, NameUnknown, TooManyRequests, Unauthorized
+from registry.infra.http.address import Addresses
+from registry.infra.http.counters import GLOBAL, Stamp
 from registry.infra.http.origin import BrowserGuard
+from registry.infra.telemetry import logs, metrics
+from registry.namespaces import opening
+from registry.namespaces.access import Right
+from registry.namespaces.admission import Admission, Asked, Look
+from registry.namespaces.rights import Place, Verdict, decide, is_listed, locate, nowhere, rights, split
+
+_REMEMBERED: Final = 10_000
+_LONGEST: Final = 300.0
+_SERVICE: Final = "gati-registry"
+_CATALOG: Final = "registry:catalog:*"
+_Scope = MutableMapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """What the settings say of access; `is_open`: until there are accounts."""
+
+    is_open: bool
+    public_url: str | None
+    addresses: Addresses
+
+
+@dataclass(frozen=True, slots=True)
+class _Sent:
+    """What a request says of its sender."""
+
+    host: str
+    authorization: list[bytes]
+    address: str
 
 
 class Guard:
-    """Decides for every request of the OCI door.
+    """Decides for every request, of the OCI door, of the token endpoint and of the REST door."""
 
-    Attributes:
-        counters: what a decision that is remembered is held against; None while nothing is.
-    """
-
-    def __init__(self, browsers: BrowserGuard, realm: str | None, *, is_open: bool) -> None:
+    def __init__(self, rules: Rules, browsers: BrowserGuard, realm: Realm, identifier: Identifier, limiter: Limiter) -> None:
+        self._rules = rules
         self._browsers = browsers
         self._realm = realm
-        self._open = is_open
-        self.counters: Counters | None = None
+        self._identifier = identifier
+        self._limiter = limiter
+        self._counters = realm.changes.counters
+        self._is_open = rules.is_open
+        self._opened: Stamp | None = None
+        self._looks: dict[tuple[int | None, int | None, str], Look] = {}
+        self._namespaces: dict[tuple[str, str], int] = {}
 
-    def admit(self, headers: Mapping[str, str], name: str | None, actions: str) -> Admission:
-        """The caller, allowed `actions` (`pull`, `pull,push` …) on the repository `name`.
+    async def admit(self, scope: _Scope, asked: Asked) -> Admission:
+        """The caller, allowed what is asked.
 
         Raises:
-            Denied: a page of a stranger may be behind it.
-            Unauthorized: the registry is closed; the answer carries one Bearer challenge.
+            Denied: a page of a stranger may be behind it, or it may read but not do this.
+            NameUnknown: it is known, and may not see the place.
+            TooManyRequests: its budget is used up.
+            Unauthorized: with one Bearer challenge: nothing was sent, or nothing good, or a token that lists less.
         """
-        if self._open:
-            stamp = self.counters.stamp((GLOBAL,)) if self.counters is not None else None
-            self._browsers.check(headers)
-            return Admission(ANYBODY, stamp)
-        base = self._realm or f"http://{headers.get('host', 'localhost')}"
-        challenge = f'Bearer realm="{base}/token",service="gati-registry"'
-        if name is not None:
-            challenge += f',scope="repository:{name}:{actions}"'
-        raise Unauthorized(
-            "This registry is closed and has no accounts: its operator starts it with ACCESS=open to let everybody in.",
-            headers={"WWW-Authenticate": challenge},
-        )
+        if self._is_open and await self._check_open():
+            self._browsers.check(Headers(scope=scope))
+            return Admission(self._anybody(), stamp=self._opened)
+        try:
+            caller = await self.caller(scope, may_be_late=asked.route == "session")
+        except Unauthorized as error:
+            raise self._challenge(scope, asked, error.message, "invalid_token", error) from error
+        if asked.name is None:
+            return self._admit_nowhere(scope, asked, caller)
+        look = await self.look(caller, asked.name)
+        return self._judge(scope, asked, caller, look)
+
+    async def readable(self, caller: Caller, name: str) -> str | None:
+        """The name that a repository has now, when the caller may pull from it within what its token lists."""
+        look = await self.look(caller, name)
+        verdict = decide(caller.actor, name, look.place, look.held, Right.PULL)
+        return look.place.name if verdict is Verdict.ALLOWED else None
+
+    async def caller(self, scope: _Scope, *, may_be_late: bool = False) -> Caller:
+        """Who sent a request; whoever sends nothing is anonymous. Failed checks of credentials are counted.
+
+        Raises:
+            Unauthorized: a credential that is not good, or an account that must change its password first.
+            TooManyRequests: too many failed checks, or too many requests.
+        """
+        sent, now = self._sent(scope), time.time()
+        found = self._identifier.recall(sent.authorization, now)
+        if found is None:
+            found = await self._identify(sent, now)
+        actor = found.actor
+        if actor.late and not may_be_late:
+            raise CredentialExpired("The token has expired: ask /token for another one.")
+        if actor.must_change_password:
+            raise Unauthorized(f"{actor.name} has a first password, which must be changed: gati account password.")
+        await self._charge(scope, actor, sent.address)
+        return Caller(actor, sent.address, logs.REQUEST_ID.get(""), found.stamp, found.until)
+
+    async def look(self, caller: Caller, name: str) -> Look:
+        """What the caller may do in a place, whatever its token says; remembered while nothing that it rests on changes."""
+        actor, now = caller.actor, time.time()
+        key = (actor.account, actor.credential, name)
+        kept = self._looks.get(key)
+        if kept is not None and kept.until > now and self._holds(kept.stamp):
+            return kept
+        home = split(name)[1:3]
+        namespace = self._namespaces.get(home)
+        stamp = self._stamp(actor, namespace)
+        place = await locate(self._realm.db, name, actor.account)
+        look = Look(place, rights(actor, place, caller.address), None, min(now + _LONGEST, place.until))
+        if place.namespace is not None:
+            _remember(self._namespaces, home, place.namespace)
+        if stamp is None or place.namespace != namespace or not _is_lasting(actor, place):
+            return look
+        look = replace(look, stamp=stamp)
+        _remember(self._looks, key, look)
+        return look
+
+    def _stamp(self, actor: Actor, namespace: int | None) -> Stamp | None:
+        """How what a look at this namespace rests on is now; None where that is not known yet, or changing."""
+        if self._counters is None or namespace is None:
+            return None
+        own = (account_slot(actor.account),) if actor.account is not None else ()
+        return self._counters.stamp((GLOBAL, *own, namespace_slot(namespace)))
+
+    def _holds(self, stamp: Stamp | None) -> bool:
+        return stamp is not None and self._counters is not None and self._counters.holds(stamp)
+
+    async def _check_open(self) -> bool:
+        """Whether there are no accounts yet; once there are, there always will have been."""
+        if self._holds(self._opened):
+            return True
+        self._opened = self._counters.stamp((GLOBAL,)) if self._counters is not None else None
+        self._is_open = not await opening.has_ended(self._realm.db)
+        return self._is_open
+
+    def _anybody(self) -> Caller:
+        return Caller(ANYBODY, "", logs.REQUEST_ID.get(""), self._opened)
+
+    def _sent(self, scope: _Scope) -> _Sent:
+        authorization, forwarded, host = [], [], ""
+        for key, value in scope["headers"]:
+            if key == b"authorization":
+                authorization.append(value)
+            elif key == b"x-forwarded-for":
+                forwarded.append(value)
+            elif key == b"host":
+                host = value.decode("latin-1")
+        peer = scope["client"][0] if scope.get("client") else None
+        return _Sent(host, authorization, self._rules.addresses.client(peer, forwarded))
+
+    def _admit_nowhere(self, scope: _Scope, asked: Asked, caller: Caller) -> Admission:
+        """The version and the catalog: for everybody with a credential, be it an anonymous token."""
+        if caller.actor.account is None and caller.actor.ceiling is None:
+            raise self._challenge(scope, asked, "Log in first, with docker login, oras login or gati login.")
+        return Admission(caller, None, caller.stamp, caller.until, meter=_meter(caller.actor))
+
+    def _judge(self, scope: _Scope, asked: Asked, caller: Caller, look: Look) -> Admission:
+        name, actor = asked.name or "", caller.actor
+        verdict = decide(actor, name, look.place, look.held, asked.needed)
+        if verdict is Verdict.ALLOWED:
+            stamp, until = _both(caller.stamp, look.stamp), min(caller.until, look.until)
+            return Admission(caller, look, stamp, until, meter=_meter(actor))
+        if verdict is Verdict.INSUFFICIENT:
+            message = f"The token does not list {asked.needed} on {name}: ask /token for one that does."
+            raise self._challenge(scope, asked, message, "insufficient_scope")
+        if verdict is Verdict.CHALLENGED:
+            message = f"{name} does not exist, or needs a login: docker login, oras login or gati login."
+            raise self._challenge(scope, asked, message)
+        self._realm.denials.note(caller.by, asked.needed.value, name, look.place.namespace)
+        if verdict is Verdict.FORBIDDEN:
+            raise Denied(_reason(actor, name, look, asked.needed), detail={"needed": asked.needed.value})
+        if asked.route == "referrers":
+            return Admission(caller, look, hidden=True)
+        raise NameUnknown(f"The repository {name} does not exist, or {actor.name} may not see it.", detail={"name": name})
+
+    def _challenge(
+        self, scope: _Scope, asked: Asked, message: str, error: str = "", cause: Unauthorized | None = None
+    ) -> Unauthorized:
+        """One Bearer challenge (RFC 6750, section 3; Distribution, "Token Authentication")."""
+        text = f'Bearer realm="{self.base(scope)}/token",service="{_SERVICE}"'
+        if asked.name is not None:
+            text += f',scope="repository:{asked.name}:{asked.actions}"'
+        elif asked.route == "catalog":
+            text += f',scope="{_CATALOG}"'
+        if error:
+            text += f',error="{error}"'
+        metrics.CHALLENGES.inc()
+        kind = type(cause) if cause is not None else Unauthorized
+        return kind(message, detail=cause.detail if cause is not None else None, headers={"WWW-Authenticate": text})
+
+    def base(self, scope: _Scope) -> str:
+        """Where clients reach this registry: PUBLIC_URL, else the Host of the request when it is one of ours.
+
+        Raises:
+            Denied: it is none.
+        """
+        if self._rules.public_url is not None:
+            return self._rules.public_url
+        host = Headers(scope=scope).get("host", "localhost")
+        self._browsers.check_host(host)
+        return f"{scope['scheme']}://{host}"
+
+
+def _is_lasting(actor: Actor, place: Place) -> bool:
+    """Whether what was decided holds from every address, and for a repository that there is."""
+    return place.repository is not None and not place.policies.addresses and not actor.limits.addresses
+
+
+def _both(one: Stamp | None, other: Stamp | None) -> Stamp | None:
+    if one is None or other is None:
+        return None
+    return other if other.rows[: len(one.rows)] == one.rows else Stamp(one.rows + other.rows)
+
+
+def _meter(actor: Actor) -> str | None:
+    return actor.principal if actor.account is not None else None
+
+
+def _reason(actor: Actor, name: str, look: Look, needed: Right) -> str:
+    """The sentence of a refusal: who lacks which right where, and who can change that."""
+    limits = actor.limits
+    if needed not in (SCOPES[limits.scope] if limits.scope is not None else Right):
+        return f"The key that {actor.name} uses is {limits.scope}: {needed} on {name} needs a key of another scope."
+    if needed is Right.DELETE:
+        deleters = look.place.policies.delete
+        if deleters == "nobody":
+            return f"Nothing may be deleted in {name}: the namespace's policy says so."
+        return f"{actor.name} may read {name} but not delete there: that needs the role {deleters} or a higher one."
+    return f"{actor.name} may read {name} but not {needed} there: that needs the role write; its owners and admins give it."
+
+
+def _remember(kept: dict[Any, Any], key: Any, value: Any) -> None:
+    """Keep a value; of too many the oldest goes."""
+    if len(kept) >= _REMEMBERED:
+        del kept[next(iter(kept))]
+    kept[key] = value

@@ -22,7 +22,7 @@ async def read(call: Call) -> Answer:
     """
     digest = parse_digest(call.reference)
     head = call.request.method == "HEAD"
-    blob = await pull.blob(call.shelf, call.name, digest, writer=head)
+    blob = await pull.blob(call.shelf, call.name, digest, writer=head and call.is_writer)
     headers = {"Docker-Content-Digest": str(digest), "ETag": f'"{digest}"', "Accept-Ranges": "bytes"}
     if matches(call.request.headers.get("if-none-match"), str(digest)):
         return reply(304, headers)
@@ -64,5 +64,5 @@ def _with(answer: Answer, body: bytes, size: int) -> Answer:
 
 async def delete(call: Call) -> Answer:
     """DELETE (end-10): gone from this repository at once."""
-    await retire.blob(call.shelf, call.name, parse_digest(call.reference))
+    await retire.blob(call.shelf, call.name, parse_digest(call.reference), call.terms)
     return reply(202)
