@@ -112,6 +112,39 @@ class Guard:
         await self._charge(scope, actor, sent.address)
         return Caller(actor, sent.address, logs.REQUEST_ID.get(""), found.stamp, found.until)
 
+    async def login(self, scope: _Scope, name: str, secret: str) -> Caller:
+        """Whoever a name and a password, or a key, are of; counted like any other check."""
+        return await self._checked(scope, name, lambda: self._identifier.login(name, secret, self._sent(scope).address))
+
+    async def renew(self, scope: _Scope, secret: str) -> Caller:
+        """Whoever a refresh token of this registry was given to."""
+        return await self._checked(scope, "", lambda: self._identifier.renew(secret, self._sent(scope).address))
+
+    async def _checked(self, scope: _Scope, account: str, check: Callable[[], Awaitable[Identified]]) -> Caller:
+        sent = self._sent(scope)
+        found = await self._counting(sent.address, account, check)
+        self._admit_password(found.actor)
+        await self._charge(Kind.TRANSFER, found.actor, sent.address)
+        return Caller(found.actor, sent.address, logs.REQUEST_ID.get(""), found.stamp, found.until)
+
+    async def _counting(self, address: str, account: str, check: Callable[[], Awaitable[Identified]]) -> Identified:
+        """The answer of a check of a credential, which is not made where too many have failed."""
+        place = bucket(address)
+        await self._limiter.check_attempts(place, account)
+        try:
+            return await check()
+        except CredentialExpired:
+            raise
+        except InvalidCredentials:
+            await self._limiter.count_failure(place, account)
+            raise
+
+    async def _charge(self, kind: Kind, actor: Actor, address: str) -> None:
+        meter = _meter(actor)
+        found = await self._limiter.charge(kind, meter or bucket(address))
+        if not found.allowed:
+            raise self._limiter.refusal(kind, found, actor.name if meter else f"The address {address}")
+
     async def look(self, caller: Caller, name: str) -> Look:
         """What the caller may do in a place, whatever its token says; remembered while nothing that it rests on changes."""
         actor, now = caller.actor, time.time()

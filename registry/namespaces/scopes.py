@@ -12,6 +12,8 @@ from registry.namespaces.access import Right
 from registry.namespaces.rights import Place
 
 MOST: Final = 32
+_ROOM: Final = 4200
+_ENTRY: Final = 110
 _ACTIONS: Final = frozenset({Right.PULL, Right.PUSH, Right.DELETE})
 _ALL: Final = frozenset(right.value for right in _ACTIONS)
 _SCOPE: Final = re.compile(r"repository(?:\([a-z]{1,20}\))?:([^:\s]{1,255}):([a-z*,]{0,50})")
@@ -30,7 +32,7 @@ class Scopes:
 class Granted:
     """What is given of it, for at most so many seconds."""
 
-    access: dict[str, Grant]
+    access: tuple[tuple[str, Grant], ...]
     catalog: bool
     seconds: int
 
@@ -38,7 +40,8 @@ class Granted:
 def parse(texts: Iterable[str]) -> Scopes:
     """The scopes of a request (Distribution, "Token Scope Documentation"); what is none is passed over.
 
-    The same repository is one entry. Of more than 32 the last count: clients that gather scopes add what they need now.
+    The same repository is one entry. Of more than 32, or than 6 KiB of token, the last count: clients
+    that gather scopes add what they need now.
     """
     found: dict[str, frozenset[str]] = {}
     catalog = False
@@ -50,7 +53,18 @@ def parse(texts: Iterable[str]) -> Scopes:
         actions = frozenset(match[2].split(","))
         asked = _ALL if "*" in actions else actions & _ALL
         found[match[1]] = found.pop(match[1], frozenset()) | asked
-    return Scopes(dict(list(found.items())[-MOST:]), catalog)
+    return Scopes(_last(found), catalog)
+
+
+def _last(found: dict[str, frozenset[str]]) -> dict[str, frozenset[str]]:
+    """As many of the last as a token has room for."""
+    kept, room = [], _ROOM
+    for name, actions in list(found.items())[: -MOST - 1 : -1]:
+        room -= len(name) + _ENTRY
+        if room < 0:
+            break
+        kept.append((name, actions))
+    return dict(reversed(kept))
 
 
 def _is_name(text: str) -> bool:
@@ -68,11 +82,11 @@ async def grant(
 
     The shortest life that a namespace allows holds for the whole token.
     """
-    access, seconds = {}, longest
+    access, seconds = [], longest
     for name, asked in scopes.repositories.items():
         place, held = await look(name)
         actions = asked & {right.value for right in held & _ACTIONS}
         if actions and place.namespace is not None:
-            access[name] = Grant(frozenset(actions), place.namespace, place.generation)
+            access.append((name, Grant(frozenset(actions), place.namespace, place.generation)))
             seconds = min(seconds, place.policies.token_seconds or longest)
-    return Granted(access, scopes.catalog, seconds)
+    return Granted(tuple(access), scopes.catalog, seconds)

@@ -38,8 +38,8 @@ class Issuer(Protocol):
     async def grant(self, caller: Caller, asked: Scopes) -> Granted:
         """What the caller gets of the scopes, and for how many seconds."""
 
-    async def sign(self, caller: Caller, granted: Granted) -> str:
-        """A token of that."""
+    async def sign(self, caller: Caller, granted: Granted) -> tuple[str, int]:
+        """A token of that, and for how many seconds it is still good."""
 
     async def refresh(self, caller: Caller, client: str) -> str | None:
         """A refresh token, which is told only now; None for callers that get none."""
@@ -101,11 +101,11 @@ def _field(form: QueryParams, name: str) -> str:
 
 async def _answer(issuer: Issuer, caller: Caller, asked: list[str], client: str | None) -> Answer:
     granted = await issuer.grant(caller, scopes.parse(asked))
-    token = await issuer.sign(caller, granted)
+    token, seconds = await issuer.sign(caller, granted)
     content = {
         "token": token,
         "access_token": token,
-        "expires_in": granted.seconds,
+        "expires_in": seconds,
         "issued_at": datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z"),
     }
     secret = await issuer.refresh(caller, client) if client is not None else None
