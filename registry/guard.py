@@ -5,9 +5,10 @@ only while the shared counters of everything that they depend on stand still; wi
 """
 
 import time
-from collections.abc import Iterable, MutableMapping
-from dataclasses import dataclass, field, replace
-from typing import Any, Final, Protocol
+from base64 import b64encode
+from collections.abc import Awaitable, Callable, MutableMapping
+from dataclasses import dataclass, replace
+from typing import Any, Final
 
 from starlette.datastructures import Headers
 
@@ -15,20 +16,23 @@ from registry.audit.denials import Denials
 from registry.auth.admission import Caller
 from registry.auth.identify import Identified, Identifier
 from registry.auth.model import ANYBODY, Actor
+from registry.auth.presented import claimed_name
 from registry.auth.realm import Realm, account_slot, namespace_slot
-from registry.core.errors import Denied, NameUnknown, TooManyRequests, Unauthorized
-from registry.infra.http.address import Addresses
+from registry.core.errors import CredentialExpired, Denied, InvalidCredentials, NameUnknown, Unauthorized
+from registry.infra.http.address import Network, bucket, client_address
 from registry.infra.http.counters import GLOBAL, Stamp
 from registry.infra.http.origin import BrowserGuard
+from registry.infra.limits.limiter import Limiter
+from registry.infra.limits.model import Kind
 from registry.infra.telemetry import logs, metrics
 from registry.namespaces import opening
-from registry.namespaces.access import Right
+from registry.namespaces.access import SCOPES, Right
 from registry.namespaces.admission import Admission, Asked, Look
-from registry.namespaces.rights import Place, Verdict, decide, is_listed, locate, nowhere, rights, split
+from registry.namespaces.rights import Place, Verdict, decide, locate, rights, split
 
+AUDIENCE: Final = "gati-registry"
 _REMEMBERED: Final = 10_000
 _LONGEST: Final = 300.0
-_SERVICE: Final = "gati-registry"
 _CATALOG: Final = "registry:catalog:*"
 _Scope = MutableMapping[str, Any]
 
@@ -39,32 +43,39 @@ class Rules:
 
     is_open: bool
     public_url: str | None
-    addresses: Addresses
+    proxies: tuple[Network, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class _Sent:
     """What a request says of its sender."""
 
-    host: str
     authorization: list[bytes]
     address: str
+
+
+@dataclass(frozen=True, slots=True)
+class Keepers:
+    """What a guard asks: of callers, of credentials, of budgets; and whom it tells of refusals."""
+
+    browsers: BrowserGuard
+    realm: Realm
+    identifier: Identifier
+    limiter: Limiter
+    denials: Denials
 
 
 class Guard:
     """Decides for every request, of the OCI door, of the token endpoint and of the REST door."""
 
-    def __init__(self, rules: Rules, browsers: BrowserGuard, realm: Realm, identifier: Identifier, limiter: Limiter) -> None:
+    def __init__(self, rules: Rules, keepers: Keepers) -> None:
         self._rules = rules
-        self._browsers = browsers
-        self._realm = realm
-        self._identifier = identifier
-        self._limiter = limiter
-        self._counters = realm.changes.counters
+        self._keepers = keepers
+        self._counters = keepers.realm.changes.counters
         self._is_open = rules.is_open
         self._opened: Stamp | None = None
         self._looks: dict[tuple[int | None, int | None, str], Look] = {}
-        self._namespaces: dict[tuple[str, str], int] = {}
+        self._namespaces: dict[tuple[str, ...], int] = {}
 
     async def admit(self, scope: _Scope, asked: Asked) -> Admission:
         """The caller, allowed what is asked.
@@ -76,8 +87,8 @@ class Guard:
             Unauthorized: with one Bearer challenge: nothing was sent, or nothing good, or a token that lists less.
         """
         if self._is_open and await self._check_open():
-            self._browsers.check(Headers(scope=scope))
-            return Admission(self._anybody(), stamp=self._opened)
+            self._keepers.browsers.check(Headers(scope=scope))
+            return Admission(Caller(ANYBODY, "", logs.REQUEST_ID.get(""), self._opened), stamp=self._opened)
         try:
             caller = await self.caller(scope, may_be_late=asked.route == "session")
         except Unauthorized as error:
@@ -101,49 +112,56 @@ class Guard:
             TooManyRequests: too many failed checks, or too many requests.
         """
         sent, now = self._sent(scope), time.time()
-        found = self._identifier.recall(sent.authorization, now)
+        found = self._keepers.identifier.recall(sent.authorization, now)
         if found is None:
-            found = await self._identify(sent, now)
-        actor = found.actor
-        if actor.late and not may_be_late:
+            identify = self._keepers.identifier.identify
+            found = await self._counting(
+                sent.address, claimed_name(sent.authorization), lambda: identify(sent.authorization, sent.address, now)
+            )
+        if found.actor.late and not may_be_late:
             raise CredentialExpired("The token has expired: ask /token for another one.")
+        return await self._let_in(sent, found)
+
+    async def _let_in(self, sent: _Sent, found: Identified) -> Caller:
+        actor = found.actor
         if actor.must_change_password:
             raise Unauthorized(f"{actor.name} has a first password, which must be changed: gati account password.")
-        await self._charge(scope, actor, sent.address)
+        await self._charge(Kind.TRANSFER, actor, sent.address)
         return Caller(actor, sent.address, logs.REQUEST_ID.get(""), found.stamp, found.until)
 
     async def login(self, scope: _Scope, name: str, secret: str) -> Caller:
-        """Whoever a name and a password, or a key, are of; counted like any other check."""
-        return await self._checked(scope, name, lambda: self._identifier.login(name, secret, self._sent(scope).address))
+        """Whoever a name and a password, or a key, are of; checked and counted as in Basic."""
+        sent = self._sent(scope)
+        values = [b"Basic " + b64encode(f"{name}:{secret}".encode("utf-8", "surrogatepass"))]
+        check = self._keepers.identifier.identify
+        return await self._let_in(
+            sent, await self._counting(sent.address, name, lambda: check(values, sent.address, time.time()))
+        )
 
     async def renew(self, scope: _Scope, secret: str) -> Caller:
         """Whoever a refresh token of this registry was given to."""
-        return await self._checked(scope, "", lambda: self._identifier.renew(secret, self._sent(scope).address))
-
-    async def _checked(self, scope: _Scope, account: str, check: Callable[[], Awaitable[Identified]]) -> Caller:
-        sent = self._sent(scope)
-        found = await self._counting(sent.address, account, check)
-        self._admit_password(found.actor)
-        await self._charge(Kind.TRANSFER, found.actor, sent.address)
-        return Caller(found.actor, sent.address, logs.REQUEST_ID.get(""), found.stamp, found.until)
+        sent, check = self._sent(scope), self._keepers.identifier.refresh_holder
+        return await self._let_in(
+            sent, await self._counting(sent.address, "", lambda: check(secret, sent.address, time.time()))
+        )
 
     async def _counting(self, address: str, account: str, check: Callable[[], Awaitable[Identified]]) -> Identified:
         """The answer of a check of a credential, which is not made where too many have failed."""
         place = bucket(address)
-        await self._limiter.check_attempts(place, account)
+        await self._keepers.limiter.check_attempts(place, account)
         try:
             return await check()
         except CredentialExpired:
             raise
         except InvalidCredentials:
-            await self._limiter.count_failure(place, account)
+            await self._keepers.limiter.count_failure(place, account)
             raise
 
     async def _charge(self, kind: Kind, actor: Actor, address: str) -> None:
         meter = _meter(actor)
-        found = await self._limiter.charge(kind, meter or bucket(address))
+        found = await self._keepers.limiter.charge(kind, meter or bucket(address))
         if not found.allowed:
-            raise self._limiter.refusal(kind, found, actor.name if meter else f"The address {address}")
+            raise self._keepers.limiter.refusal(kind, found, actor.name if meter else f"The address {address}")
 
     async def look(self, caller: Caller, name: str) -> Look:
         """What the caller may do in a place, whatever its token says; remembered while nothing that it rests on changes."""
@@ -155,7 +173,7 @@ class Guard:
         home = split(name)[1:3]
         namespace = self._namespaces.get(home)
         stamp = self._stamp(actor, namespace)
-        place = await locate(self._realm.db, name, actor.account)
+        place = await locate(self._keepers.realm.db, name, actor.account)
         look = Look(place, rights(actor, place, caller.address), None, min(now + _LONGEST, place.until))
         if place.namespace is not None:
             _remember(self._namespaces, home, place.namespace)
@@ -180,23 +198,18 @@ class Guard:
         if self._holds(self._opened):
             return True
         self._opened = self._counters.stamp((GLOBAL,)) if self._counters is not None else None
-        self._is_open = not await opening.has_ended(self._realm.db)
+        self._is_open = not await opening.has_ended(self._keepers.realm.db)
         return self._is_open
 
-    def _anybody(self) -> Caller:
-        return Caller(ANYBODY, "", logs.REQUEST_ID.get(""), self._opened)
-
     def _sent(self, scope: _Scope) -> _Sent:
-        authorization, forwarded, host = [], [], ""
+        authorization, forwarded = [], []
         for key, value in scope["headers"]:
             if key == b"authorization":
                 authorization.append(value)
             elif key == b"x-forwarded-for":
                 forwarded.append(value)
-            elif key == b"host":
-                host = value.decode("latin-1")
         peer = scope["client"][0] if scope.get("client") else None
-        return _Sent(host, authorization, self._rules.addresses.client(peer, forwarded))
+        return _Sent(authorization, client_address(peer, forwarded, self._rules.proxies))
 
     def _admit_nowhere(self, scope: _Scope, asked: Asked, caller: Caller) -> Admission:
         """The version and the catalog: for everybody with a credential, be it an anonymous token."""
@@ -216,18 +229,20 @@ class Guard:
         if verdict is Verdict.CHALLENGED:
             message = f"{name} does not exist, or needs a login: docker login, oras login or gati login."
             raise self._challenge(scope, asked, message)
-        self._realm.denials.note(caller.by, asked.needed.value, name, look.place.namespace)
+        self._keepers.denials.note(caller.by, asked.needed.value, name, look.place.namespace)
         if verdict is Verdict.FORBIDDEN:
             raise Denied(_reason(actor, name, look, asked.needed), detail={"needed": asked.needed.value})
         if asked.route == "referrers":
             return Admission(caller, look, hidden=True)
-        raise NameUnknown(f"The repository {name} does not exist, or {actor.name} may not see it.", detail={"name": name})
+        raise NameUnknown(
+            f"The repository {name} does not exist, or {actor.name} may not see it.", detail={"name": name}
+        )
 
     def _challenge(
         self, scope: _Scope, asked: Asked, message: str, error: str = "", cause: Unauthorized | None = None
     ) -> Unauthorized:
         """One Bearer challenge (RFC 6750, section 3; Distribution, "Token Authentication")."""
-        text = f'Bearer realm="{self.base(scope)}/token",service="{_SERVICE}"'
+        text = f'Bearer realm="{self.base(scope)}/token",service="{AUDIENCE}"'
         if asked.name is not None:
             text += f',scope="repository:{asked.name}:{asked.actions}"'
         elif asked.route == "catalog":
@@ -247,7 +262,7 @@ class Guard:
         if self._rules.public_url is not None:
             return self._rules.public_url
         host = Headers(scope=scope).get("host", "localhost")
-        self._browsers.check_host(host)
+        self._keepers.browsers.check_host(host)
         return f"{scope['scheme']}://{host}"
 
 

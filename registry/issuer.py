@@ -51,7 +51,8 @@ class Issuer:
 
     async def sign(self, caller: Caller, granted: Granted) -> tuple[str, int]:
         """A token of that, and for how many seconds it is still good."""
-        now, key = time.time(), await self._keys.current()
+        now = time.time()
+        key = await self._keys.signing(now)
         if caller.actor.account is not None:
             return self._signed(caller, granted, key, now), granted.seconds
         asked = (key.kid, granted)

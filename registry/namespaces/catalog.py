@@ -34,7 +34,9 @@ async def visible(db: Database, caller: Caller) -> Visible:
     async with db.connection() as connection:
         restricted = await sql.restricted(connection)
         namespaces, repositories = await sql.held(connection, actor.account)
-    closed = [namespace for namespace, text in restricted if not is_within(caller.address, Policies.parse(text).addresses)]
+    closed = [
+        namespace for namespace, text in restricted if not is_within(caller.address, Policies.parse(text).addresses)
+    ]
     return Visible(
         actor.is_administrator,
         ["public", "internal"] if actor.kind == "user" and not is_limited else ["public"],

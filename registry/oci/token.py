@@ -68,7 +68,9 @@ class TokenDoor:
         query = request.query_params
         caller = await issuer.caller(request.scope)
         wants_refresh = query.get("offline_token") == "true" or query.get("access_type") == "offline"
-        return await _answer(issuer, caller, query.getlist("scope"), query.get("client_id", "") if wants_refresh else None)
+        return await _answer(
+            issuer, caller, query.getlist("scope"), query.get("client_id", "") if wants_refresh else None
+        )
 
     async def _post(self, request: Request, issuer: Issuer) -> Answer:
         form = await self._form(request)
@@ -80,7 +82,9 @@ class TokenDoor:
         else:
             raise BadRequest("grant_type is password or refresh_token.")
         wants_refresh = grant_type == "password" and form.get("access_type") == "offline"
-        return await _answer(issuer, caller, form.getlist("scope"), form.get("client_id", "") if wants_refresh else None)
+        return await _answer(
+            issuer, caller, form.getlist("scope"), form.get("client_id", "") if wants_refresh else None
+        )
 
     async def _form(self, request: Request) -> QueryParams:
         if request.headers.get("content-type", "").partition(";")[0].strip().lower() != _FORM:
