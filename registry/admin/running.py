@@ -9,7 +9,7 @@ from typing import Any, Final, TypeVar
 import asyncpg
 import click
 
-from registry.app import open_shelf
+from registry.parts import open_shelf
 from registry.config import ConfigurationError, Settings, load_environment
 from registry.content.shelf import Shelf
 from registry.core.errors import RegistryError
