@@ -198,7 +198,8 @@ class Guard:
         if self._holds(self._opened):
             return True
         self._opened = self._counters.stamp((GLOBAL,)) if self._counters is not None else None
-        self._is_open = not await opening.has_ended(self._keepers.realm.db)
+        async with self._keepers.realm.db.connection() as connection:
+            self._is_open = not await opening.has_ended(connection)
         return self._is_open
 
     def _sent(self, scope: _Scope) -> _Sent:

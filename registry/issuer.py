@@ -4,10 +4,12 @@ import time
 from collections.abc import MutableMapping
 from typing import Any, Final
 
+from registry.auth import refresh_tokens
 from registry.auth.admission import Caller
 from registry.auth.realm import Realm
 from registry.auth.signing import KeyRing
 from registry.auth.tokens import LIFETIME, Claims, SigningKey, sign
+from registry.core.errors import CredentialRevoked
 from registry.guard import AUDIENCE, Guard
 from registry.namespaces import scopes
 from registry.namespaces.access import Right
@@ -72,6 +74,10 @@ class Issuer:
 
     async def refresh(self, caller: Caller, client: str) -> str | None:
         """A refresh token, which is told only now; None for callers that get none."""
-        if caller.actor.account is None:
+        actor = caller.actor
+        if actor.account is None or actor.credential is None:
             return None
-        return await issue_refresh(self._realm, caller.by, caller.actor, client[:100])
+        try:
+            return await refresh_tokens.issue(self._realm, caller.by, actor.account, actor.credential, client)
+        except CredentialRevoked:
+            return None

@@ -15,7 +15,7 @@ from registry.infra.http.answers import Answer
 from registry.infra.http.counters import CATALOG, slot
 from registry.infra.http.lane import Ask, Label, Lane, Right
 from registry.infra.telemetry import metrics
-from registry.namespaces.admission import Admission, Asked, Gate
+from registry.namespaces.admission import Asked, Gate
 from registry.oci import blobs, lists, manifests, uploads
 from registry.oci.door import Call
 

@@ -46,7 +46,7 @@ async def start(call: Call) -> Answer:
 
 
 async def _sources(call: Call, name: str | None, digest: Digest) -> list[str] | None:
-    """The repositories that a blob may be mounted from, each judged as for a GET there; None: from all that there are."""
+    """The repositories that a blob may be mounted from, each judged as for a GET there; None: all that there are."""
     if call.is_open and name is None:
         return None
     if name is not None:
@@ -78,7 +78,7 @@ _EMPTY: Final = {
 
 
 async def _opened(call: Call, algorithm: str) -> Answer:
-    session = await uploads.start(call.shelf, call.name, call.principal, algorithm)
+    session = await uploads.start(call.shelf, call.name, call.principal, algorithm, call.terms)
     fields = _progress(call, session, 0) | {"OCI-Chunk-Min-Length": str(CHUNK_MINIMUM)}
     return reply(202, fields)
 
