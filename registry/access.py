@@ -13,10 +13,12 @@ from registry.config import Settings
 from registry.content.shelf import Shelf
 from registry.core.errors import Unavailable
 from registry.guard import AUDIENCE, Guard, Keepers, Rules
+from registry.infra.http.address import Addresses
 from registry.infra.http.origin import BrowserGuard
 from registry.infra.limits.limiter import Limiter
 from registry.issuer import Issuer
 from registry.parts import open_limits, open_realm
+from registry.rest_guard import RestGuard
 
 
 @dataclass(slots=True)
@@ -30,6 +32,7 @@ class Access:
     denials: Denials
     guard: Guard
     issuer: Issuer
+    rest: RestGuard
     _writing: asyncio.Task[None] | None = field(default=None)
 
     def tick(self) -> None:
@@ -62,6 +65,8 @@ async def open_access(settings: Settings, shelf: Shelf) -> Access:
     keys, limiter, denials = KeyRing(realm), open_limits(settings, shelf.secret), Denials()
     identifier = Identifier(realm, keys, Expected((issuer,), AUDIENCE))
     browsers = BrowserGuard(settings.public_url, settings.allowed_hosts, settings.cors_origins)
-    rules = Rules(settings.is_open, settings.public_url, settings.trusted_proxies)
+    rules = Rules(settings.is_open, settings.public_url, Addresses(settings.trusted_proxies))
     guard = Guard(rules, Keepers(browsers, realm, identifier, limiter, denials))
-    return Access(realm, keys, identifier, limiter, denials, guard, Issuer(guard, realm, keys, issuer))
+    return Access(
+        realm, keys, identifier, limiter, denials, guard, Issuer(guard, realm, keys, issuer), RestGuard(guard, denials)
+    )

@@ -18,9 +18,10 @@ from registry.auth.identify import Identified, Identifier
 from registry.auth.model import ANYBODY, Actor
 from registry.auth.presented import claimed_name
 from registry.auth.realm import Realm, account_slot, namespace_slot
-from registry.core.errors import CredentialExpired, Denied, InvalidCredentials, NameUnknown, Unauthorized
-from registry.infra.http.address import Network, bucket, client_address
+from registry.core.errors import CredentialExpired, Denied, InvalidCredentials, InvalidToken, NameUnknown, Unauthorized
+from registry.infra.http.address import Addresses, bucket
 from registry.infra.http.counters import GLOBAL, Stamp
+from registry.infra.http.lane import FREE
 from registry.infra.http.origin import BrowserGuard
 from registry.infra.limits.limiter import Limiter
 from registry.infra.limits.model import Kind
@@ -28,7 +29,7 @@ from registry.infra.telemetry import logs, metrics
 from registry.namespaces import opening
 from registry.namespaces.access import SCOPES, Right
 from registry.namespaces.admission import Admission, Asked, Look
-from registry.namespaces.rights import Place, Verdict, decide, locate, rights, split
+from registry.namespaces.rights import Place, Verdict, decide, locate, named, rights, split
 
 AUDIENCE: Final = "gati-registry"
 _REMEMBERED: Final = 10_000
@@ -43,7 +44,7 @@ class Rules:
 
     is_open: bool
     public_url: str | None
-    proxies: tuple[Network, ...]
+    addresses: Addresses
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +75,7 @@ class Guard:
         self._counters = keepers.realm.changes.counters
         self._is_open = rules.is_open
         self._opened: Stamp | None = None
-        self._looks: dict[tuple[int | None, int | None, str], Look] = {}
+        self._looks: dict[tuple[int | None, int | None, str, bool], Look] = {}
         self._namespaces: dict[tuple[str, ...], int] = {}
 
     async def admit(self, scope: _Scope, asked: Asked) -> Admission:
@@ -88,7 +89,7 @@ class Guard:
         """
         if self._is_open and await self._check_open():
             self._keepers.browsers.check(Headers(scope=scope))
-            return Admission(Caller(ANYBODY, "", logs.REQUEST_ID.get(""), self._opened), stamp=self._opened)
+            return Admission(Caller(ANYBODY, "", logs.REQUEST_ID.get(""), self._opened), stamp=self._opened, meter=FREE)
         try:
             caller = await self.caller(scope, may_be_late=asked.route == "session")
         except Unauthorized as error:
@@ -111,6 +112,30 @@ class Guard:
             Unauthorized: a credential that is not good, or an account that must change its password first.
             TooManyRequests: too many failed checks, or too many requests.
         """
+        sent, found = await self._known(scope)
+        if found.actor.late and not may_be_late:
+            raise CredentialExpired("The token has expired: ask /token for another one.")
+        return await self._let_in(sent, found)
+
+    async def guest(self, scope: _Scope) -> Caller:
+        """The same at the REST door, which takes no registry tokens; a first password is good here.
+
+        Raises:
+            Unauthorized, TooManyRequests: as `caller`.
+        """
+        if self._is_open and await self._check_open():
+            self._keepers.browsers.check(Headers(scope=scope))
+            return Caller(ANYBODY, self._sent(scope).address, logs.REQUEST_ID.get(""), None)
+        sent, found = await self._known(scope)
+        actor = found.actor
+        if actor.ceiling is not None:
+            raise InvalidToken("A token of /token is for /v2 alone: send a key, or the token of a session.")
+        if actor.late:
+            raise CredentialExpired("The key was replaced and has expired: use the one that took its place.")
+        await self._charge(Kind.GENERAL if actor.account is None else Kind.SIGNED_IN, actor, sent.address)
+        return Caller(actor, sent.address, logs.REQUEST_ID.get(""), found.stamp, found.until)
+
+    async def _known(self, scope: _Scope) -> tuple[_Sent, Identified]:
         sent, now = self._sent(scope), time.time()
         found = self._keepers.identifier.recall(sent.authorization, now)
         if found is None:
@@ -118,9 +143,7 @@ class Guard:
             found = await self._counting(
                 sent.address, claimed_name(sent.authorization), lambda: identify(sent.authorization, sent.address, now)
             )
-        if found.actor.late and not may_be_late:
-            raise CredentialExpired("The token has expired: ask /token for another one.")
-        return await self._let_in(sent, found)
+        return sent, found
 
     async def _let_in(self, sent: _Sent, found: Identified) -> Caller:
         actor = found.actor
@@ -163,10 +186,13 @@ class Guard:
         if not found.allowed:
             raise self._keepers.limiter.refusal(kind, found, actor.name if meter else f"The address {address}")
 
-    async def look(self, caller: Caller, name: str) -> Look:
-        """What the caller may do in a place, whatever its token says; remembered while nothing that it rests on changes."""
+    async def look(self, caller: Caller, name: str, *, of_repository: bool = True) -> Look:
+        """What the caller may do in a repository, or in the namespace of this name, whatever its token says.
+
+        It is remembered while nothing that it rests on changes.
+        """
         actor, now = caller.actor, time.time()
-        key = (actor.account, actor.credential, name)
+        key = (actor.account, actor.credential, name, of_repository)
         kept = self._looks.get(key)
         if kept is not None and kept.until > now and self._holds(kept.stamp):
             return kept
@@ -174,14 +200,23 @@ class Guard:
         namespace = self._namespaces.get(home)
         stamp = self._stamp(actor, namespace)
         place = await locate(self._keepers.realm.db, name, actor.account)
-        look = Look(place, rights(actor, place, caller.address), None, min(now + _LONGEST, place.until))
+        held = rights(actor, place, caller.address, of_repository=of_repository)
+        look = Look(place, held, None, min(now + _LONGEST, place.until))
         if place.namespace is not None:
             _remember(self._namespaces, home, place.namespace)
-        if stamp is None or place.namespace != namespace or not _is_lasting(actor, place):
+        is_there = place.repository is not None or not of_repository
+        if stamp is None or place.namespace != namespace or not (is_there and _is_everywhere(actor, place)):
             return look
         look = replace(look, stamp=stamp)
         _remember(self._looks, key, look)
         return look
+
+    async def namespace_named(self, text: str) -> str:
+        """What the repositories of a namespace begin with: it is named by its slug, `users~slug` or `orgs~slug`."""
+        kind, tilde, slug = text.partition("~")
+        if tilde and kind in {"users", "orgs"}:
+            return f"{kind}/{slug}"
+        return await named(self._keepers.realm.db, text)
 
     def _stamp(self, actor: Actor, namespace: int | None) -> Stamp | None:
         """How what a look at this namespace rests on is now; None where that is not known yet, or changing."""
@@ -210,7 +245,7 @@ class Guard:
             elif key == b"x-forwarded-for":
                 forwarded.append(value)
         peer = scope["client"][0] if scope.get("client") else None
-        return _Sent(authorization, client_address(peer, forwarded, self._rules.proxies))
+        return _Sent(authorization, self._rules.addresses.client(peer, forwarded))
 
     def _admit_nowhere(self, scope: _Scope, asked: Asked, caller: Caller) -> Admission:
         """The version and the catalog: for everybody with a credential, be it an anonymous token."""
@@ -267,9 +302,9 @@ class Guard:
         return f"{scope['scheme']}://{host}"
 
 
-def _is_lasting(actor: Actor, place: Place) -> bool:
-    """Whether what was decided holds from every address, and for a repository that there is."""
-    return place.repository is not None and not place.policies.addresses and not actor.limits.addresses
+def _is_everywhere(actor: Actor, place: Place) -> bool:
+    """Whether what was decided holds from every address."""
+    return not place.policies.addresses and not actor.limits.addresses
 
 
 def _both(one: Stamp | None, other: Stamp | None) -> Stamp | None:

@@ -109,8 +109,6 @@ async def open_realm(settings: Settings, shelf: Shelf) -> Realm:
     """
     secrets = await asyncio.to_thread(Secrets.load, settings.secrets_file)
     mail = Mail(settings.smtp_url, settings.mail_from) if settings.smtp_url and settings.mail_from else None
-    realm = Realm(
-        shelf.db, shelf.changes, secrets, Passwords(), mail, lambda: datetime.now(UTC), settings.public_url
-    )
+    realm = Realm(shelf.db, shelf.changes, secrets, Passwords(), mail, lambda: datetime.now(UTC), settings.public_url)
     await signing.ensure(realm, settings.jwt_secret)
     return realm

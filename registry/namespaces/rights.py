@@ -7,6 +7,7 @@ from enum import Enum, auto
 from typing import Final
 
 from registry.auth.model import Actor
+from registry.core.slugs import prefix
 from registry.infra.db.pool import Database
 from registry.namespaces import sql_rights
 from registry.namespaces.access import SCOPES, Column, Right, may
@@ -69,6 +70,13 @@ async def locate(db: Database, name: str, account: int | None) -> Place:
         Policies.parse(row.policies),
         row.role_until.timestamp() if row.role_until is not None else math.inf,
     )
+
+
+async def named(db: Database, slug: str) -> str:
+    """What the repositories of the namespace with this slug, whatever its kind, begin with; the slug when there is none."""
+    async with db.connection() as connection:
+        kind = await sql_rights.kind_of(connection, slug)
+    return slug if kind is None else prefix(kind, slug)
 
 
 def rights(actor: Actor, place: Place, address: str, *, of_repository: bool = True) -> frozenset[Right]:

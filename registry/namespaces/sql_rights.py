@@ -36,6 +36,16 @@ async def find(connection: Any, parts: tuple[str, str, str, str], account: int |
     return Row(**fields, role=None if rank is None else _ROLES[rank - 1])
 
 
+async def kind_of(connection: Any, slug: str) -> str | None:
+    """The kind of the namespace that has this slug, or had it."""
+    found = await connection.fetchval(
+        "SELECT kind FROM slugs WHERE slug = $1 AND standing <> 'tombstone' "
+        "ORDER BY standing DESC, array_position(ARRAY['user', 'org', 'plain'], kind) LIMIT 1",
+        slug,
+    )
+    return None if found is None else str(found)
+
+
 _FIND: Final = """
 WITH place AS (
     SELECT n.id, n.slug, n.generation, n.policies::text AS policies, n.visibility, $2::text || n.slug || $4::text AS name
