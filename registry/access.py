@@ -36,13 +36,12 @@ class Access:
     _writing: asyncio.Task[None] | None = field(default=None)
 
     def tick(self) -> None:
-        """Begin to write what was gathered since the last second, unless that is still being written."""
+        """Begin to write when credentials were used, unless that is still being written."""
         if self._writing is None or self._writing.done():
             self._writing = asyncio.get_running_loop().create_task(self._write())
 
     async def _write(self) -> None:
         with contextlib.suppress(Unavailable):
-            await self.denials.flush(self.realm.db)
             await self.identifier.flush_last_use()
 
     async def close(self) -> None:
@@ -67,6 +66,5 @@ async def open_access(settings: Settings, shelf: Shelf) -> Access:
     browsers = BrowserGuard(settings.public_url, settings.allowed_hosts, settings.cors_origins)
     rules = Rules(settings.is_open, settings.public_url, Addresses(settings.trusted_proxies))
     guard = Guard(rules, Keepers(browsers, realm, identifier, limiter, denials))
-    return Access(
-        realm, keys, identifier, limiter, denials, guard, Issuer(guard, realm, keys, issuer), RestGuard(guard, denials)
-    )
+    makes, rest = Issuer(guard, realm, keys, issuer), RestGuard(guard, denials)
+    return Access(realm, keys, identifier, limiter, denials, guard, makes, rest)

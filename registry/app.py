@@ -11,6 +11,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from registry import worker
 from registry.access import Access, open_access
+from registry.audit.jobs import writing
 from registry.config import Settings
 from registry.content.shelf import Shelf
 from registry.core.errors import RouteUnknown, Unavailable
@@ -87,11 +88,11 @@ class Application:
             self._opened = shelf, access
             opened.callback(self._forget)
             state = self._open_lane(shelf, access)
-            async with self._worker(shelf, access):
+            async with self._worker(shelf), writing(access.denials, shelf.db):
                 yield state
 
     @asynccontextmanager
-    async def _worker(self, shelf: Shelf, access: Access) -> AsyncIterator[None]:
+    async def _worker(self, shelf: Shelf) -> AsyncIterator[None]:
         if self._settings.jobs != "inline":
             yield
             return

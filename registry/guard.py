@@ -1,6 +1,6 @@
-"""Who may do what, before a door acts: the caller from its credential, its rights from the table, the answer from both.
+"""Who may do what, before a door acts: the caller from its credential, its rights from the table, then the answer.
 
-Open: everybody is a writer, until the first account is made. Then what is remembered of a caller and of its rights holds
+Open: everybody is a writer, until the first account is made. Then what is remembered of a caller and its rights holds
 only while the shared counters of everything that they depend on stand still; without counters nothing is remembered.
 """
 
@@ -327,7 +327,7 @@ def _reason(actor: Actor, name: str, look: Look, needed: Right) -> str:
         if deleters == "nobody":
             return f"Nothing may be deleted in {name}: the namespace's policy says so."
         return f"{actor.name} may read {name} but not delete there: that needs the role {deleters} or a higher one."
-    return f"{actor.name} may read {name} but not {needed} there: that needs the role write; its owners and admins give it."
+    return f"{actor.name} may read {name} but not {needed} there: that needs the role write, which its admins give."
 
 
 def _remember(kept: dict[Any, Any], key: Any, value: Any) -> None:

@@ -13,7 +13,7 @@ from registry.namespaces.rights import Place
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A request for a repository, or for none: a route, and the actions that a token for it lists, the needed one last."""
+    """A request for a repository, or for none: its route, and the actions that its token lists, the needed one last."""
 
     route: str
     name: str | None

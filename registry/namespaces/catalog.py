@@ -13,7 +13,7 @@ from registry.namespaces.rights import is_within
 
 @dataclass(frozen=True, slots=True)
 class Visible:
-    """What a caller sees: what is of a visibility; `everything` or what it has a role in, as far as its key is for that.
+    """What a caller sees: what is of a visibility; `everything` or what it has a role in, as far as its key is for it.
 
     `only_namespaces`, `only_repositories` are the limits of the key; nothing of the namespaces `closed` to it is seen.
     """

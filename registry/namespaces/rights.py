@@ -73,7 +73,7 @@ async def locate(db: Database, name: str, account: int | None) -> Place:
 
 
 async def named(db: Database, slug: str) -> str:
-    """What the repositories of the namespace with this slug, whatever its kind, begin with; the slug when there is none."""
+    """What the repositories of the namespace with this slug, of any kind, begin with; the slug where none has it."""
     async with db.connection() as connection:
         kind = await sql_rights.kind_of(connection, slug)
     return slug if kind is None else prefix(kind, slug)

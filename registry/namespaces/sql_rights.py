@@ -48,7 +48,8 @@ async def kind_of(connection: Any, slug: str) -> str | None:
 
 _FIND: Final = """
 WITH place AS (
-    SELECT n.id, n.slug, n.generation, n.policies::text AS policies, n.visibility, $2::text || n.slug || $4::text AS name
+    SELECT n.id, n.slug, n.generation, n.policies::text AS policies, n.visibility,
+        $2::text || n.slug || $4::text AS name
     FROM slugs s JOIN namespaces n ON n.id = s.namespace
     WHERE s.kind = $1 AND s.slug = $3 AND s.standing <> 'tombstone' AND n.state = 'live'
 ), found AS (
@@ -67,7 +68,8 @@ WITH place AS (
     AND (g.account = $5 OR g.team IN (SELECT team FROM team_members WHERE account = $5))
 )
 SELECT coalesce((SELECT name FROM found), p.name) AS name, p.id AS namespace, p.slug, p.generation, p.policies,
-    p.visibility AS namespace_visibility, (SELECT id FROM found) AS repository, (SELECT visibility FROM found) AS visibility,
+    p.visibility AS namespace_visibility, (SELECT id FROM found) AS repository,
+    (SELECT visibility FROM found) AS visibility,
     (SELECT max(array_position(ARRAY['read', 'write', 'admin', 'owner'], role)) FROM held) AS rank,
     (SELECT min(expires_at) FROM held) AS role_until
 FROM place p

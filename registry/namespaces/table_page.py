@@ -25,7 +25,7 @@ _COLUMNS: Final = {
     Column.ADMINISTRATOR: "an administrator of the registry",
 }
 _CELLS: Final = {
-    Cell.NO: "–",
+    Cell.NO: "no",
     Cell.YES: "yes",
     Cell.PUBLIC: "public",
     Cell.INTERNAL: "public, internal",
