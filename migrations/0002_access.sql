@@ -50,10 +50,13 @@ CREATE TABLE accounts (
     CHECK (kind = 'user' OR NOT is_administrator AND email IS NULL)
 );
 CREATE UNIQUE INDEX accounts_name ON accounts (name) WHERE state <> 'deleted';
-CREATE UNIQUE INDEX accounts_email ON accounts (lower(email)) WHERE state <> 'deleted';
+-- An address belongs to whoever proved it; one that is only claimed keeps nobody from it.
+CREATE UNIQUE INDEX accounts_email ON accounts (lower(email)) WHERE state <> 'deleted' AND email_verified_at IS NOT NULL;
+CREATE INDEX accounts_address ON accounts (lower(email)) WHERE email IS NOT NULL;
 CREATE INDEX accounts_namespace ON accounts (namespace);
 
--- `hash` is keyed BLAKE2b-256 of a secret, `password` an argon2id string. `limits` narrow what a key may do; null: as its account.
+-- `hash` is keyed BLAKE2b-256 of a secret, `password` an argon2id string. What narrows a key (`scope` to `addresses`): null, as its
+-- account. `parent` is the credential that it was made with and goes with; `email` the address that a code was sent to.
 CREATE TABLE credentials (
     id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     account bigint NOT NULL REFERENCES accounts,
@@ -67,7 +70,9 @@ CREATE TABLE credentials (
     namespaces bigint[],
     repositories bigint[],
     addresses cidr[],
+    email text,
     family uuid,
+    parent bigint REFERENCES credentials,
     replaced_by bigint REFERENCES credentials,
     created_by bigint REFERENCES accounts,
     created_at timestamptz NOT NULL DEFAULT clock_timestamp(),
@@ -80,6 +85,8 @@ CREATE TABLE credentials (
 CREATE UNIQUE INDEX credentials_password ON credentials (account) WHERE kind = 'password' AND revoked_at IS NULL;
 CREATE INDEX credentials_account ON credentials (account, id) WHERE revoked_at IS NULL;
 CREATE INDEX credentials_family ON credentials (family) WHERE family IS NOT NULL;
+CREATE INDEX credentials_parent ON credentials (parent) WHERE parent IS NOT NULL;
+CREATE INDEX credentials_replaced ON credentials (replaced_by) WHERE replaced_by IS NOT NULL;
 CREATE INDEX credentials_expiry ON credentials (expires_at) WHERE expires_at IS NOT NULL;
 
 -- Private keys are sealed with a key from the secrets file.
@@ -239,7 +246,8 @@ CREATE FUNCTION namespace_of(p_name text) RETURNS bigint LANGUAGE sql STABLE AS 
     AND s.standing <> 'tombstone' AND n.state = 'live'
 $$;
 
--- The live repository of this name, made when absent: in an open registry of no namespace, else in one that exists.
+-- The live repository of this name, made when absent: in an open registry of no namespace, else in one that exists. The advisory
+-- lock keeps its name from being changed meanwhile; unlike those on rows it is a queue, which many pushers cannot jump.
 CREATE OR REPLACE FUNCTION ensure_repository(p_name text) RETURNS bigint LANGUAGE plpgsql VOLATILE AS $$
 DECLARE r bigint; n bigint; most bigint;
 BEGIN
@@ -248,6 +256,7 @@ BEGIN
         EXIT WHEN FOUND;
         PERFORM 1 FROM instance FOR SHARE;
         IF (SELECT has_accounts FROM instance) THEN
+            PERFORM pg_advisory_xact_lock_shared(hashtextextended('names of ' || namespace_of(p_name), 0));
             SELECT id, (policies ->> 'repositories')::bigint INTO n, most FROM namespaces
             WHERE id = namespace_of(p_name) AND state = 'live' FOR KEY SHARE;
             IF n IS NULL THEN RAISE SQLSTATE 'GT404' USING MESSAGE = 'namespace'; END IF;
