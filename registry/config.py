@@ -202,6 +202,15 @@ class Settings:
     sweep_interval: Annotated[
         timedelta, Setting("SWEEP_INTERVAL", "60s", form.DURATION, "The pause of the sweep when nothing was due.")
     ]
+    retention_interval: Annotated[
+        timedelta,
+        Setting(
+            "RETENTION_INTERVAL",
+            "1h",
+            form.DURATION,
+            "The pause between two runs of the retention policies of namespaces.",
+        ),
+    ]
     header_timeout: Annotated[
         timedelta, Setting("HEADER_TIMEOUT", "10s", form.DURATION, "The time for the header section of a request.")
     ]

@@ -32,7 +32,7 @@ def response_for(error: RegistryError, path: str, request_id: str, accept: str =
     """
     headers = {name: _UNSAFE.sub(" ", value) for name, value in error.headers.items()}
     if is_oci(path):
-        content = {"errors": [_fields(error)]}
+        content = {"errors": [_fields(error) | {"code": error.oci_code or error.code}]}
         return Response(_json(content), error.status, API_VERSION | headers, "application/json")
     if _prefers_page(accept):
         return HTMLResponse(_page(error, request_id), error.status, headers)
