@@ -97,7 +97,8 @@ class Application:
             yield
             return
         stop = asyncio.Event()
-        task = asyncio.create_task(worker.run(shelf, self._settings.sweep_interval, stop))
+        schedule = worker.Schedule(self._settings.sweep_interval, self._settings.retention_interval)
+        task = asyncio.create_task(worker.run(shelf, schedule, stop))
         try:
             yield
         finally:
@@ -120,7 +121,10 @@ class Application:
         metrics.record_pool(*self.shelf().db.sizes)
         self.access().tick()
         if self.oci.lane is not None:
-            account(self.oci.lane.tick(headers))
+            hits = self.oci.lane.tick(headers)
+            account(hits)
+            self.shelf().pulls.note_paths(hit.label.path for hit in hits if hit.label.route == "manifests")
+        self.shelf().pulls.tick(self.shelf().db)
 
 
 async def _nothing(_: Scope, __: Receive, ___: Send) -> None:

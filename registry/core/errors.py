@@ -14,7 +14,7 @@ RegistryError
 ├── TooLarge (413) · TooManyTags (414)
 ├── MediaTypeUnsupported (415) · RangeInvalid (416) · UploadRangeInvalid (416)
 ├── Unprocessable (422) · TooManyRequests (429)
-├── HeadersTooLarge (431) · Internal (500) · Unavailable (503) · StorageFull (507)
+├── HeadersTooLarge (431) · Internal (500) · Unavailable (503) · StorageFull (507) · QuotaExceeded (507)
 
 Codes are those of the OCI Distribution specification, section "Error Codes", where it has one.
 `message` is a whole sentence that says who is refused what and what to do; `detail` holds JSON values for programs.
@@ -29,6 +29,7 @@ class RegistryError(Exception):
 
     Attributes:
         code: the OCI error code, or one of ours in the same form.
+        oci_code: what stands for `code` under /v2, where the specification has a code for less exact things.
         status: the HTTP status of the answer.
         message: one whole sentence for a person; docker and podman show nothing else.
         detail: JSON values for programs, or None.
@@ -36,6 +37,7 @@ class RegistryError(Exception):
     """
 
     code: ClassVar[str] = "UNKNOWN"
+    oci_code: ClassVar[str | None] = None
     status: ClassVar[int] = 500
 
     def __init__(self, message: str, *, detail: Any = None, headers: Mapping[str, str] | None = None) -> None:
@@ -281,4 +283,12 @@ class StorageFull(RegistryError):
     """There is no room for more content (RFC 4918, section 11.5)."""
 
     code = "STORAGE_FULL"
+    status = 507
+
+
+class QuotaExceeded(RegistryError):
+    """The namespace holds as much as it may; `detail` holds `quota`, and `used` where it counts bytes."""
+
+    code = "STORAGE_QUOTA_EXCEEDED"
+    oci_code = "DENIED"
     status = 507

@@ -6,7 +6,8 @@ from contextlib import aclosing
 from typing import Final
 
 from registry.content import blobs, uploads
-from registry.content.uploads import Chunk, Pour, Session
+from registry.content.chunks import Chunk, Pour
+from registry.content.uploads import Session
 from registry.core.digest import Digest, parse_algorithm, parse_digest
 from registry.core.errors import BadRequest, DigestInvalid, NameInvalid, TooLarge, UploadRangeInvalid
 from registry.core.names import check_name
