@@ -8,6 +8,7 @@ from urllib.parse import quote, urlencode
 from starlette.requests import Request
 from starlette.types import Receive
 
+from registry.auth.model import ANYBODY
 from registry.content.shelf import Shelf
 from registry.content.terms import OPEN_TERMS, Terms
 from registry.core.digest import Digest, parse_digest
@@ -64,7 +65,7 @@ class Call:
     @property
     def is_open(self) -> bool:
         """Whether the registry is open: everybody may do everything."""
-        return self.admission.look is None
+        return self.admission.caller.actor is ANYBODY
 
     @property
     def terms(self) -> Terms:

@@ -5,7 +5,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import aclosing
 from typing import Final
 
-from registry.content import blobs, uploads
+from registry.content import blobs, repositories, uploads
 from registry.content.chunks import Chunk, Pour
 from registry.content.uploads import Session
 from registry.core.digest import Digest, parse_algorithm, parse_digest
@@ -55,7 +55,7 @@ async def _sources(call: Call, name: str | None, digest: Digest) -> list[str] | 
     elif (ceiling := call.admission.caller.actor.ceiling) is not None:
         names = list(ceiling)
     else:
-        names = await blobs.holders(call.shelf, digest, _HOLDERS)
+        names = await repositories.holders(call.shelf, digest, _HOLDERS)
     return [source for one in names if (source := await _source(call, one)) is not None]
 
 

@@ -44,7 +44,7 @@ class World:
     async def user(self, name: str | None = None, *, password: str | None = None, administrator: bool = False) -> "One":
         """Somebody with an account, and a key of it."""
         name = name or f"person-{next(self._numbers)}"
-        new = NewAccount(name, password=password, is_administrator=administrator)
+        new = NewAccount(name=name, password=password, is_administrator=administrator)
         account = await accounts.create_user(self.realm, OPERATOR, new)
         return One(self, account, name, await self.key(account))
 
