@@ -9,7 +9,7 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --requir
 UV := $(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links \
 	--custom-compile-command "make lock" --quiet
 
-.PHONY: help serve test check lint types clients crash bench bench-quick schema lock clean
+.PHONY: help serve test check lint types clients crash bench bench-quick schema access-table lock clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -44,6 +44,9 @@ bench-quick: $(VENV)/test.stamp clients ## the same for the most telling rows, u
 
 schema: $(VENV)/server.stamp ## write migrations/schema.sql anew, after a change of the migrations
 	@$(BIN)/python -m tests.schema
+
+access-table: $(VENV)/server.stamp ## write docs/access-table.md anew, after a change of who may do what
+	@$(BIN)/python -m registry.namespaces.table_page > docs/access-table.md
 
 lock: $(VENV)/test.stamp ## choose and pin the newest versions of all dependencies
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv

@@ -21,7 +21,10 @@ from registry.infra.db.migrate import migrate
 from registry.infra.http.boundary import Boundary
 from tests.clients.programs import find_program
 
-_TABLES = "outbox, doomed, review, uploads, tags, refs, manifests, blob_links, blobs, repositories"
+_TABLES = (
+    "outbox, doomed, review, uploads, tags, refs, manifests, blob_links, blobs, repositories, namespaces, accounts, "
+    "credentials, signing_keys, audit_events, audit_seals"
+)
 _DSN = "GATI_TEST_DSN"
 
 
@@ -94,6 +97,7 @@ def environ(database_url: str, tmp_path: Path) -> dict[str, str]:
 async def _empty(database_url: str) -> None:
     connection = await asyncpg.connect(database_url)
     await connection.execute(f"TRUNCATE {_TABLES} RESTART IDENTITY CASCADE")
+    await connection.execute("UPDATE instance SET has_accounts = false")
     await connection.close()
 
 
@@ -106,9 +110,14 @@ async def running(settings: Settings) -> AsyncIterator[Any]:
 
 
 @pytest.fixture
-async def server(environ: dict[str, str]) -> AsyncIterator[Any]:
-    """The application on an empty database."""
+async def emptied(environ: dict[str, str]) -> None:
+    """Nothing is in the database."""
     await _empty(environ["DATABASE_URL"])
+
+
+@pytest.fixture
+async def server(environ: dict[str, str], emptied: None) -> AsyncIterator[Any]:
+    """The application on an empty database."""
     async with running(load(environ)) as found:
         yield found
 

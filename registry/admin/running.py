@@ -9,7 +9,6 @@ from typing import Any, Final, TypeVar
 import asyncpg
 import click
 
-from registry.app import open_shelf
 from registry.config import ConfigurationError, Settings, load_environment
 from registry.content.shelf import Shelf
 from registry.core.errors import RegistryError
@@ -19,6 +18,7 @@ from registry.infra.db.migrate import migrate, pending
 from registry.infra.db.pool import MINIMUM_VERSION, connect_arguments
 from registry.infra.db.postgres_directory import Layout
 from registry.infra.telemetry import logs
+from registry.parts import open_shelf
 
 _CONNECT_SECONDS: Final = 10.0
 F = TypeVar("F", bound=Callable[..., Any])

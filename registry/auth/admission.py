@@ -1,29 +1,28 @@
 """What lets a caller in, as the doors see it."""
 
 import math
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Protocol
 
+from registry.audit.model import By
 from registry.auth.model import Actor
 from registry.infra.http.counters import Stamp
 
 
 @dataclass(frozen=True, slots=True)
-class Admission:
-    """A caller who may act, until the wall-clock time `until` and while `stamp` holds; without one, just now."""
+class Caller:
+    """Somebody who asks: as whom, from where, in which request.
+
+    What was found out holds until the wall-clock time `until` and while `stamp` does; without one, just now.
+    """
 
     actor: Actor
+    address: str
+    request_id: str
     stamp: Stamp | None
     until: float = math.inf
 
-
-class Gate(Protocol):
-    """Who decides for every request of a door."""
-
-    def admit(self, headers: Mapping[str, str], name: str | None, actions: str) -> Admission:
-        """The caller, allowed `actions` (`pull`, `pull,push` …) on the repository `name`.
-
-        Raises:
-            Denied, Unauthorized: as the answer says.
-        """
+    @property
+    def by(self) -> By:
+        """As audit rows name it."""
+        actor = self.actor
+        return By(actor.account, actor.name, actor.credential, self.address, self.request_id)

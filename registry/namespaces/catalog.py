@@ -1,15 +1,61 @@
 """Which repositories there are."""
 
+from dataclasses import dataclass
+
+from registry.auth.admission import Caller
 from registry.core.errors import NameUnknown
 from registry.core.listing import Listing
 from registry.infra.db.pool import Database
 from registry.namespaces import sql
+from registry.namespaces.model import Policies
+from registry.namespaces.rights import is_within
 
 
-async def list_names(db: Database, last: str, limit: int) -> Listing:
-    """At most `limit` names after `last`."""
+@dataclass(frozen=True, slots=True)
+class Visible:
+    """What a caller sees: what is of a visibility; `everything` or what it has a role in, as far as its key is for it.
+
+    `only_namespaces`, `only_repositories` are the limits of the key; nothing of the namespaces `closed` to it is seen.
+    """
+
+    everything: bool
+    visibilities: list[str]
+    namespaces: list[int]
+    repositories: list[int]
+    only_namespaces: list[int] | None
+    only_repositories: list[int] | None
+    closed: list[int]
+
+
+async def visible(db: Database, caller: Caller) -> Visible:
+    """What the caller may pull from, by the table of `access`, its key's limits and the addresses of namespaces."""
+    actor, limits = caller.actor, caller.actor.limits
+    is_limited = limits.namespaces is not None or limits.repositories is not None
     async with db.connection() as connection:
-        return await sql.names_after(connection, last, limit)
+        restricted = await sql.restricted(connection)
+        namespaces, repositories = await sql.held(connection, actor.account)
+    closed = [
+        namespace for namespace, text in restricted if not is_within(caller.address, Policies.parse(text).addresses)
+    ]
+    return Visible(
+        actor.is_administrator,
+        ["public", "internal"] if actor.kind == "user" and not is_limited else ["public"],
+        namespaces,
+        repositories,
+        _ids(limits.namespaces),
+        _ids(limits.repositories),
+        [] if actor.is_administrator else closed,
+    )
+
+
+def _ids(limit: frozenset[int] | None) -> list[int] | None:
+    return None if limit is None else sorted(limit)
+
+
+async def list_names(db: Database, last: str, limit: int, seen: Visible | None) -> Listing:
+    """At most `limit` names after `last`, of all or of those that are seen."""
+    async with db.connection() as connection:
+        return await sql.names_after(connection, last, limit, seen)
 
 
 async def require(db: Database, name: str) -> None:

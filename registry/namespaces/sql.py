@@ -1,8 +1,11 @@
-"""Statements on repositories. Each takes a connection."""
+"""Statements on the names of repositories. Each takes a connection."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any, Final
 
 from registry.core.listing import Listing
+
+if TYPE_CHECKING:
+    from registry.namespaces.catalog import Visible
 
 
 async def exists(connection: Any, name: str) -> bool:
@@ -11,15 +14,59 @@ async def exists(connection: Any, name: str) -> bool:
     return found is not None
 
 
-async def names_after(connection: Any, last: str, limit: int) -> Listing:
+async def names_after(connection: Any, last: str, limit: int, seen: "Visible | None") -> Listing:
     """At most `limit` names of live repositories after `last`, in byte order; their grammar needs no escapes."""
+    if seen is None:
+        return Listing(**dict(await connection.fetchrow(_PAGE.format("true"), last, limit)))
     row = await connection.fetchrow(
-        "WITH page AS MATERIALIZED (SELECT name FROM repositories WHERE state = 'live' AND name > $1 "
-        "ORDER BY name LIMIT $2) "
-        "SELECT string_agg('\"' || name || '\"', ',' ORDER BY name) AS items, max(name) AS last, "
-        "(SELECT true FROM repositories WHERE state = 'live' AND name > (SELECT max(name) FROM page) "
-        "ORDER BY name LIMIT 1) IS NOT NULL AS more FROM page",
+        _PAGE.format(_SEEN),
         last,
         limit,
+        seen.everything,
+        seen.visibilities,
+        seen.namespaces,
+        seen.repositories,
+        seen.only_namespaces,
+        seen.only_repositories,
+        seen.closed,
     )
     return Listing(**dict(row))
+
+
+_PAGE: Final = """
+WITH page AS MATERIALIZED (
+    SELECT name FROM repositories r WHERE state = 'live' AND name > $1 AND {0} ORDER BY name LIMIT $2
+)
+SELECT string_agg('"' || name || '"', ',' ORDER BY name) AS items, max(name) AS last,
+    (SELECT true FROM repositories r WHERE state = 'live' AND name > (SELECT max(name) FROM page) AND {0}
+    ORDER BY name LIMIT 1) IS NOT NULL AS more
+FROM page
+"""
+_SEEN: Final = """(
+    coalesce(r.visibility, (SELECT n.visibility FROM namespaces n WHERE n.id = r.namespace)) = ANY ($4::text[])
+    OR ($3 OR r.namespace = ANY ($5::bigint[]) OR r.id = ANY ($6::bigint[]))
+    AND ($7::bigint[] IS NULL OR r.namespace = ANY ($7)) AND ($8::bigint[] IS NULL OR r.id = ANY ($8))
+) AND NOT r.namespace = ANY ($9::bigint[])
+AND EXISTS (SELECT FROM namespaces n WHERE n.id = r.namespace AND n.state = 'live')"""
+
+
+async def restricted(connection: Any) -> list[tuple[int, str]]:
+    """The namespaces that only some addresses reach, with their policies."""
+    rows = await connection.fetch(
+        "SELECT id, policies::text FROM namespaces WHERE state = 'live' AND policies ? 'addresses'"
+    )
+    return [(row["id"], row["policies"]) for row in rows]
+
+
+async def held(connection: Any, account: int | None) -> tuple[list[int], list[int]]:
+    """The namespaces and the single repositories that an account has a role in."""
+    row = await connection.fetchrow(
+        "WITH mine AS (SELECT namespace, repo FROM grants WHERE account = $1 "
+        "OR team IN (SELECT team FROM team_members WHERE account = $1)) "
+        "SELECT array(SELECT namespace FROM members WHERE account = $1 "
+        "AND (expires_at IS NULL OR expires_at > clock_timestamp()) "
+        "UNION SELECT namespace FROM mine WHERE repo IS NULL) AS namespaces, "
+        "array(SELECT repo FROM mine WHERE repo IS NOT NULL) AS repositories",
+        account,
+    )
+    return row["namespaces"], row["repositories"]

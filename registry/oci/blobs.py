@@ -22,7 +22,7 @@ async def read(call: Call) -> Answer:
     """
     digest = parse_digest(call.reference)
     head = call.request.method == "HEAD"
-    blob = await pull.blob(call.shelf, call.name, digest, writer=head)
+    blob = await pull.blob(call.shelf, call.name, digest, writer=head and call.is_writer)
     headers = {"Docker-Content-Digest": str(digest), "ETag": f'"{digest}"', "Accept-Ranges": "bytes"}
     if matches(call.request.headers.get("if-none-match"), str(digest)):
         return reply(304, headers)

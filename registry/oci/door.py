@@ -8,15 +8,18 @@ from urllib.parse import quote, urlencode
 from starlette.requests import Request
 from starlette.types import Receive
 
-from registry.auth.model import Actor
+from registry.auth.model import ANYBODY
 from registry.content.shelf import Shelf
 from registry.content.terms import OPEN_TERMS, Terms
 from registry.core.digest import Digest, parse_digest
 from registry.core.errors import PageInvalid
 from registry.core.names import check_tag
 from registry.infra.http.answers import Answer, Headers
+from registry.namespaces.access import Right
+from registry.namespaces.admission import Admission, Gate
 
 PAGE: Final = 10_000
+_NOWHERE: Final = "-"
 _VERSION: Final[Headers] = [(b"docker-distribution-api-version", b"registry/2.0")]
 _BODILESS: Final = frozenset({204, 304})
 _COUNT: Final = re.compile(r"\d{1,4000}", re.ASCII)
@@ -24,16 +27,54 @@ _COUNT: Final = re.compile(r"\d{1,4000}", re.ASCII)
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One request to the door: who calls, for which repository, with which last path segment, under which terms."""
+    """One request to the door: who calls, for which repository, `asked` by this name, with which last path segment."""
 
     shelf: Shelf
-    actor: Actor
+    gate: Gate
+    admission: Admission
     request: Request
     receive: Receive
-    name: str
+    asked: str
     reference: str
     body_timeout: float
-    terms: Terms = OPEN_TERMS
+
+    @property
+    def name(self) -> str:
+        """The name that the repository has now; one that no repository can have where the caller may not see it."""
+        if self.admission.hidden:
+            return _NOWHERE
+        look = self.admission.look
+        return look.place.name if look is not None else self.asked
+
+    @property
+    def is_alias(self) -> bool:
+        """Whether the repository was asked for by a former name."""
+        return not self.admission.hidden and self.name != self.asked
+
+    @property
+    def principal(self) -> str:
+        """Who owns what this request starts."""
+        return self.admission.caller.actor.principal
+
+    @property
+    def is_writer(self) -> bool:
+        """Whether the caller may push here, whatever its token lists: a look of it at a blob begins a push."""
+        look = self.admission.look
+        return look is None or Right.PUSH in look.held
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the registry is open: everybody may do everything."""
+        return self.admission.caller.actor is ANYBODY
+
+    @property
+    def terms(self) -> Terms:
+        """What the namespace demands of a change, and whose it is."""
+        look = self.admission.look
+        if look is None:
+            return OPEN_TERMS
+        policies = look.place.policies
+        return Terms(self.admission.caller.by, policies.immutable_tags, policies.bytes)
 
 
 def reply(

@@ -29,19 +29,20 @@ async def tags(call: Call) -> Answer:
     found = await manifests.list_tags(call.shelf, call.name, asked.last, asked.limit)
     headers = {}
     if found.more and found.last is not None:
-        headers = next_link(f"/v2/{call.name}/tags/list", {"n": str(asked.limit), "last": found.last})
-    body = f'{{"name":"{call.name}","tags":[{found.items or ""}]}}'
+        headers = next_link(f"/v2/{call.asked}/tags/list", {"n": str(asked.limit), "last": found.last})
+    body = f'{{"name":"{call.asked}","tags":[{found.items or ""}]}}'
     return reply(200, headers, body.encode(), _JSON, is_lasting=True)
 
 
 async def repositories(call: Call) -> Answer:
-    """GET _catalog: names of repositories."""
+    """GET _catalog: names of the repositories that the caller may see."""
     asked = page(call.request)
-    found = await catalog.list_names(call.shelf.db, asked.last, asked.limit)
+    visible = None if call.is_open else await catalog.visible(call.shelf.db, call.admission.caller)
+    found = await catalog.list_names(call.shelf.db, asked.last, asked.limit, visible)
     headers = {}
     if found.more and found.last is not None:
         headers = next_link("/v2/_catalog", {"n": str(asked.limit), "last": found.last})
-    return reply(200, headers, f'{{"repositories":[{found.items or ""}]}}'.encode(), _JSON, is_lasting=True)
+    return reply(200, headers, f'{{"repositories":[{found.items or ""}]}}'.encode(), _JSON, is_lasting=call.is_open)
 
 
 async def referrers(call: Call) -> Answer:
@@ -54,7 +55,7 @@ async def referrers(call: Call) -> Answer:
     if found.more and found.last is not None:
         query = {"last": found.last} | ({"artifactType": kind} if kind else {})
         query |= {"n": call.request.query_params["n"]} if "n" in call.request.query_params else {}
-        headers |= next_link(f"/v2/{call.name}/referrers/{subject}", query)
+        headers |= next_link(f"/v2/{call.asked}/referrers/{subject}", query)
     index = f'{{"schemaVersion":2,"mediaType":"{OCI_INDEX}","manifests":[{found.items or ""}]}}'
     return reply(200, headers, index.encode(), OCI_INDEX, is_lasting=True)
 

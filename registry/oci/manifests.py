@@ -47,7 +47,7 @@ async def write(call: Call) -> Answer:
     raw = await read_all(call.receive, MANIFEST_LIMIT, call.body_timeout)
     content_type = call.request.headers.get("content-type")
     pushed = Pushed(raw, content_type, reference, tags)
-    return _created(call.name, await push(call.shelf, call.name, pushed, call.terms))
+    return _created(call.asked, await push(call.shelf, call.name, pushed, call.terms))
 
 
 def _created(name: str, receipt: Receipt) -> Answer:

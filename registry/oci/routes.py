@@ -8,7 +8,6 @@ from urllib.parse import unquote_to_bytes
 from starlette.requests import Request
 from starlette.types import Receive, Scope, Send
 
-from registry.auth.admission import Gate
 from registry.content.shelf import Shelf
 from registry.core.errors import NameInvalid, RouteUnknown, Unsupported
 from registry.core.names import check_name
@@ -16,6 +15,7 @@ from registry.infra.http.answers import Answer
 from registry.infra.http.counters import CATALOG, slot
 from registry.infra.http.lane import Ask, Label, Lane, Right
 from registry.infra.telemetry import metrics
+from registry.namespaces.admission import Asked, Gate
 from registry.oci import blobs, lists, manifests, uploads
 from registry.oci.door import Call
 
@@ -89,7 +89,7 @@ def _segment(part: bytes) -> str:
 class OciDoor:
     """The ASGI application of /v2."""
 
-    def __init__(self, shelf: Callable[[], Shelf], gate: Gate, body_timeout: float) -> None:
+    def __init__(self, shelf: Callable[[], Shelf], gate: Callable[[], Gate], body_timeout: float) -> None:
         self._shelf = shelf
         self._gate = gate
         self._body_timeout = body_timeout
@@ -107,12 +107,15 @@ class OciDoor:
             raise Unsupported(f"{scope['method'][:20]} is not a method of {target.route}.", headers={"Allow": allowed})
         handler, actions = row
         name = check_name(target.name) if target.name else ""
-        admission = self._gate.admit(request.headers, name or None, actions)
-        call = Call(self._shelf(), admission.actor, request, receive, name, target.reference, self._body_timeout)
+        gate = self._gate()
+        admission = await gate.admit(scope, Asked(target.route, name or None, actions))
+        call = Call(self._shelf(), gate, admission, request, receive, name, target.reference, self._body_timeout)
         ask = self._ask(scope, target)
         answer = await handler(call)
-        if ask is not None and self.lane is not None and answer.is_lasting and admission.stamp is not None:
-            self.lane.keep(ask, answer, Right(admission.until, admission.stamp))
+        if call.is_alias:
+            answer.headers.append((b"warning", _moved(name, call.name).encode()))
+        elif ask is not None and self.lane is not None and answer.is_lasting and admission.stamp is not None:
+            self.lane.keep(ask, answer, Right(admission.until, admission.stamp, admission.meter))
         await answer.send(scope, send, _sent)
 
     def _ask(self, scope: Scope, target: Target) -> Ask | None:
@@ -121,6 +124,10 @@ class OciDoor:
             return None
         slots = (slot(target.name),) if target.name else _LASTING[target.route]
         return self.lane.ask(scope["lane"], Label(target.route, scope["method"], scope["path"]), target.name, slots)
+
+
+def _moved(asked: str, name: str) -> str:
+    return f'299 - "{asked} is now {name}"'
 
 
 def _sent(size: int) -> None:

@@ -5,7 +5,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import aclosing
 from typing import Final
 
-from registry.content import blobs, uploads
+from registry.content import blobs, repositories, uploads
 from registry.content.chunks import Chunk, Pour
 from registry.content.uploads import Session
 from registry.core.digest import Digest, parse_algorithm, parse_digest
@@ -19,6 +19,7 @@ from registry.infra.telemetry import metrics
 from registry.oci.door import Call, reply
 
 CHUNK_MINIMUM: Final = 64 * 1024
+_HOLDERS: Final = 100
 _LENGTH: Final = re.compile(r"\d{1,19}", re.ASCII)
 
 
@@ -28,9 +29,9 @@ async def start(call: Call) -> Answer:
     algorithm = parse_algorithm(query["digest-algorithm"]) if "digest-algorithm" in query else "sha256"
     if "mount" in query:
         mounted = parse_digest(query["mount"])
-        sources = _sources(query.get("from"))
-        if await blobs.mount(call.shelf, sources, call.name, mounted, call.terms):
-            return _created(call.name, mounted)
+        sources = await _sources(call, query.get("from"), mounted)
+        if sources != [] and await blobs.mount(call.shelf, sources, call.name, mounted, call.terms):
+            return _created(call.asked, mounted)
         return await _opened(call, mounted.algorithm)
     if "digest" not in query:
         return await _opened(call, algorithm)
@@ -41,17 +42,29 @@ async def start(call: Call) -> Answer:
     if limit is not None and (_content_length(call) or 0) > limit:
         raise TooLarge(f"A blob has at most {limit} bytes here.")
     with metrics.UPLOADS_INFLIGHT.track_inprogress():
-        await uploads.whole(call.shelf, call.name, call.actor.principal, digest, _chunk(call), call.terms)
-    return _created(call.name, digest)
+        await uploads.whole(call.shelf, call.name, call.principal, digest, _chunk(call), call.terms)
+    return _created(call.asked, digest)
 
 
-def _sources(name: str | None) -> list[str] | None:
-    if name is None:
+async def _sources(call: Call, name: str | None, digest: Digest) -> list[str] | None:
+    """The repositories that a blob may be mounted from, each judged as for a GET there; None: all that there are."""
+    if call.is_open and name is None:
         return None
+    if name is not None:
+        names = [name]
+    elif (ceiling := call.admission.caller.actor.ceiling) is not None:
+        names = list(ceiling)
+    else:
+        names = await repositories.holders(call.shelf, digest, _HOLDERS)
+    return [source for one in names if (source := await _source(call, one)) is not None]
+
+
+async def _source(call: Call, name: str) -> str | None:
     try:
-        return [check_name(name)]
+        check_name(name)
     except NameInvalid:
-        return []
+        return None
+    return name if call.is_open else await call.gate.readable(call.admission.caller, name)
 
 
 def _empty(digest: Digest) -> Digest:
@@ -66,8 +79,8 @@ _EMPTY: Final = {
 
 
 async def _opened(call: Call, algorithm: str) -> Answer:
-    session = await uploads.start(call.shelf, call.name, call.actor.principal, algorithm, call.terms)
-    fields = _progress(session, 0) | {"OCI-Chunk-Min-Length": str(CHUNK_MINIMUM)}
+    session = await uploads.start(call.shelf, call.name, call.principal, algorithm, call.terms)
+    fields = _progress(call, session, 0) | {"OCI-Chunk-Min-Length": str(CHUNK_MINIMUM)}
     return reply(202, fields)
 
 
@@ -75,7 +88,7 @@ async def show(call: Call) -> Answer:
     """GET (end-13): how far the session is."""
     session = _session(call)
     upload = await uploads.status(call.shelf, session)
-    return reply(204, _progress(session, upload.received))
+    return reply(204, _progress(call, session, upload.received))
 
 
 async def append(call: Call) -> Answer:
@@ -88,8 +101,8 @@ async def append(call: Call) -> Answer:
         with metrics.UPLOADS_INFLIGHT.track_inprogress():
             offset = await uploads.append(call.shelf, session, chunk)
     except UploadRangeInvalid as error:
-        raise _placed(session, error) from error
-    return reply(202, _progress(session, offset))
+        raise _placed(call, session, error) from error
+    return reply(202, _progress(call, session, offset))
 
 
 async def finish(call: Call) -> Answer:
@@ -105,8 +118,8 @@ async def finish(call: Call) -> Answer:
         with metrics.UPLOADS_INFLIGHT.track_inprogress():
             await uploads.finish(call.shelf, session, digest, _chunk(call, stated.start, length), call.terms)
     except UploadRangeInvalid as error:
-        raise _placed(session, error) from error
-    return _created(call.name, digest)
+        raise _placed(call, session, error) from error
+    return _created(call.asked, digest)
 
 
 async def cancel(call: Call) -> Answer:
@@ -116,17 +129,17 @@ async def cancel(call: Call) -> Answer:
 
 
 def _session(call: Call) -> Session:
-    return Session(call.name, call.reference, call.actor.principal)
+    return Session(call.name, call.reference, call.principal)
 
 
-def _placed(session: Session, error: UploadRangeInvalid) -> UploadRangeInvalid:
+def _placed(call: Call, session: Session, error: UploadRangeInvalid) -> UploadRangeInvalid:
     offset = int(error.detail["offset"])
-    return UploadRangeInvalid(error.message, detail=error.detail, headers=_progress(session, offset))
+    return UploadRangeInvalid(error.message, detail=error.detail, headers=_progress(call, session, offset))
 
 
-def _progress(session: Session, offset: int) -> dict[str, str]:
+def _progress(call: Call, session: Session, offset: int) -> dict[str, str]:
     return {
-        "Location": f"/v2/{session.name}/blobs/uploads/{session.id}",
+        "Location": f"/v2/{call.asked}/blobs/uploads/{session.id}",
         "Range": f"0-{max(0, offset - 1)}",
         "Docker-Upload-UUID": session.id,
     }

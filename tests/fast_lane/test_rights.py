@@ -1,18 +1,18 @@
 """Who may read is asked again as soon as the answer may differ: the guard of these tests is their own."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import MutableMapping
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
-from registry.auth.admission import Admission
+from registry.auth.admission import Caller
 from registry.auth.model import ANYBODY
 from registry.core.errors import Unauthorized
-from registry.guard import Guard
 from registry.infra.http import lane as lane_module
 from registry.infra.http.counters import Counters
-from registry.infra.http.origin import BrowserGuard
+from registry.namespaces.admission import Admission, Asked
 from tests.fast_lane.conftest import Registry, Start, get
 from tests.pushing import push_image
 
@@ -20,24 +20,25 @@ LATEST = "/v2/a/manifests/latest"
 ALICE = 77
 
 
-class Doorkeeper(Guard):
+class Doorkeeper:
     """Lets in whoever carries a token that is in `tokens`, until `until`, while nothing happens to ALICE."""
 
     def __init__(self, counters: Counters) -> None:
-        super().__init__(BrowserGuard(None, (), ()), None, is_open=False)
         self.counters = counters
         self.tokens = {"Bearer good"}
         self.until = float("inf")
         self.remembers = True
         self.asked = 0
 
-    def admit(self, headers: Mapping[str, str], name: str | None, actions: str) -> Admission:  # noqa: ARG002 - as Guard
+    async def admit(self, scope: MutableMapping[str, Any], asked: Asked) -> Admission:
         self.asked += 1
-        assert self.counters is not None
         stamp = self.counters.stamp((ALICE,)) if self.remembers else None
-        if headers.get("authorization") not in self.tokens:
+        if dict(scope["headers"]).get(b"authorization", b"").decode() not in self.tokens:
             raise Unauthorized("No.")
-        return Admission(ANYBODY, stamp, self.until)
+        return Admission(Caller(ANYBODY, "", "", stamp), None, stamp, self.until)
+
+    async def readable(self, caller: Caller, name: str) -> str | None:
+        return name
 
 
 @pytest.fixture
@@ -45,7 +46,7 @@ async def kept(start: Start) -> tuple[Registry, Doorkeeper]:
     registry = await start()
     await push_image(registry.client, "a", b"layer")
     door = Doorkeeper(registry.lane.counters)
-    registry.app.oci._gate = door
+    registry.app.oci._gate = lambda: door
     return registry, door
 
 

@@ -33,14 +33,22 @@ class BrowserGuard:
             Denied: it could.
         """
         host = headers.get("host", "")
-        if host not in self._known:
-            self._learn(host)
+        self.check_host(host)
         origin = headers.get("origin")
         if origin is None:
             if headers.get("sec-fetch-site") == "cross-site":
                 raise Denied("Pages of other sites may not use this registry.")
         elif not self._may_use(origin.lower(), host.lower()):
             raise Denied(f"Pages of {origin[:200]!r} may not use this registry: CORS_ORIGINS lists those that may.")
+
+    def check_host(self, host: str) -> None:
+        """Nothing, when a Host is one of this registry.
+
+        Raises:
+            Denied: it is none.
+        """
+        if host not in self._known:
+            self._learn(host)
 
     def _may_use(self, origin: str, host: str) -> bool:
         found = _ORIGIN.fullmatch(origin)

@@ -1,0 +1,159 @@
+"""What an account may do in a place, now: the table of `access` applied to what the database says."""
+
+import ipaddress
+import math
+from dataclasses import dataclass
+from enum import Enum, auto
+from typing import Final
+
+from registry.auth.model import Actor
+from registry.core.slugs import prefix
+from registry.infra.db.pool import Database
+from registry.namespaces import sql_rights
+from registry.namespaces.access import SCOPES, Column, Right, may
+from registry.namespaces.model import NO_POLICIES, Policies
+
+_KINDS: Final = {"users": "user", "orgs": "org"}
+_ALL: Final = frozenset(Right)
+_OPEN_TO_ALL: Final = frozenset({Right.PULL, Right.VIEW})
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """What the name of a repository means to an account.
+
+    Attributes:
+        name: the name that it has now; another was asked for when that is an alias.
+        namespace, repository: ids; None where there is none.
+        visibility: that of the repository, else of the namespace.
+        role: the account's highest in the repository or its namespace.
+        until: when that role may end, in seconds of the wall clock.
+    """
+
+    name: str
+    namespace: int | None
+    generation: int
+    repository: int | None
+    visibility: str
+    role: str | None
+    policies: Policies
+    until: float = math.inf
+
+
+def split(name: str) -> tuple[str, str, str, str]:
+    """The kind of the namespace that a name begins with, what stands before its slug, the slug, and what follows."""
+    first, _, rest = name.partition("/")
+    if first not in _KINDS:
+        return "plain", "", first, name[len(first) :]
+    slug = rest.partition("/")[0]
+    return _KINDS[first], f"{first}/", slug, rest[len(slug) :]
+
+
+def nowhere(name: str) -> Place:
+    """A name in no namespace."""
+    return Place(name, None, 0, None, "private", None, NO_POLICIES)
+
+
+async def locate(db: Database, name: str, account: int | None) -> Place:
+    """The place that a name leads to now, through aliases."""
+    async with db.connection() as connection:
+        row = await sql_rights.find(connection, split(name), account)
+    if row is None:
+        return nowhere(name)
+    return Place(
+        row.name,
+        row.namespace,
+        row.generation,
+        row.repository,
+        row.visibility or row.namespace_visibility,
+        row.role,
+        Policies.parse(row.policies),
+        row.role_until.timestamp() if row.role_until is not None else math.inf,
+    )
+
+
+async def named(db: Database, slug: str) -> str:
+    """What the repositories of the namespace with this slug, of any kind, begin with; the slug where none has it."""
+    async with db.connection() as connection:
+        kind = await sql_rights.kind_of(connection, slug)
+    return slug if kind is None else prefix(kind, slug)
+
+
+def rights(actor: Actor, place: Place, address: str, *, of_repository: bool = True) -> frozenset[Right]:
+    """What the caller may do in the place from this address, whatever its token says.
+
+    A repository that is not there is private to those without a role in its namespace: they cannot tell it from one
+    that is. A key within its limits; what everybody may read is within all limits.
+    """
+    column = _column(actor, place.role)
+    if column is not Column.ADMINISTRATOR and not is_within(address, place.policies.addresses):
+        return frozenset()
+    hidden = of_repository and place.repository is None
+    visibility = "private" if hidden else place.visibility
+    held = {right for right in _ALL if may(right, column, visibility, place.policies.delete)}
+    if place.namespace is None and column is not Column.ADMINISTRATOR:
+        return frozenset()
+    return frozenset(held & _within_limits(actor, place, visibility))
+
+
+def _column(actor: Actor, role: str | None) -> Column:
+    if actor.is_administrator:
+        return Column.ADMINISTRATOR
+    if role is not None:
+        return Column(role)
+    return {"user": Column.STRANGER, "robot": Column.ROBOT}.get(actor.kind, Column.ANONYMOUS)
+
+
+def _within_limits(actor: Actor, place: Place, visibility: str) -> frozenset[Right]:
+    limits = actor.limits
+    scope = SCOPES[limits.scope] if limits.scope is not None else _ALL
+    outside = (limits.namespaces is not None and place.namespace not in limits.namespaces) or (
+        limits.repositories is not None and place.repository not in limits.repositories
+    )
+    if not outside:
+        return scope
+    return _OPEN_TO_ALL if visibility == "public" else frozenset()
+
+
+def is_within(address: str, networks: tuple[str, ...] | None) -> bool:
+    """Whether an address lies in one of the networks (CIDR); where none are given, it does."""
+    if not networks:
+        return True
+    try:
+        found = ipaddress.ip_address(address)
+    except ValueError:
+        return False
+    return any(found in ipaddress.ip_network(network) for network in networks)
+
+
+class Verdict(Enum):
+    """What a door answers: 401 for a credential or a wider token, 404, 403, or what was asked for."""
+
+    ALLOWED = auto()
+    CHALLENGED = auto()
+    INSUFFICIENT = auto()
+    HIDDEN = auto()
+    FORBIDDEN = auto()
+
+
+def decide(actor: Actor, asked: str, place: Place, held: frozenset[Right], needed: Right) -> Verdict:
+    """Judge one request for a repository, whose name was `asked`: held rights within what the token lists."""
+    if needed in held:
+        if is_listed(actor, asked, place, needed):
+            return Verdict.ALLOWED
+        return Verdict.CHALLENGED if actor.account is None else Verdict.INSUFFICIENT
+    if actor.account is None:
+        return Verdict.CHALLENGED
+    return Verdict.FORBIDDEN if Right.PULL in held else Verdict.HIDDEN
+
+
+def is_listed(actor: Actor, asked: str, place: Place, needed: Right) -> bool:
+    """Whether the caller's token, if it came with one, allows this on what the name led to when it was made."""
+    if actor.ceiling is None:
+        return True
+    grant = actor.ceiling.get(asked)
+    return (
+        grant is not None
+        and needed.value in grant.actions
+        and (grant.namespace, grant.generation) == (place.namespace, place.generation)
+    )
