@@ -67,7 +67,7 @@ async def test_a_page_of_tags_reads_only_its_tags(long: Explained, after: str) -
 
 @pytest.mark.parametrize("after", ["", "r5", "r9999"])
 async def test_a_page_of_repositories_reads_only_its_names(long: Explained, after: str) -> None:
-    found = await namespaces.names_after(long, after, 100)
+    found = await namespaces.names_after(long, after, 100, None)
     assert found.more == (after != "r9999")
     assert long.rows < 200
 

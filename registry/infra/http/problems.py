@@ -65,7 +65,7 @@ def response_for(error: RegistryError, path: str, request_id: str, accept: str =
     """
     headers = {name: _UNSAFE.sub(" ", value) for name, value in error.headers.items()}
     if is_oci(path):
-        content = {"errors": [_fields(error) | {"code": error.oci_code or error.code}]}
+        content = {"errors": [_fields(error)]}
         return Response(_json(content), error.status, API_VERSION | headers, "application/json")
     headers = _PRIVATE | headers
     if _prefers_page(accept):

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from registry.app import open_limits
+from registry.parts import open_limits
 from registry.config import load
 from registry.infra.limits.memory import MemoryWindows
 from registry.infra.limits.model import UNLIMITED, Kind
