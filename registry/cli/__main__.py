@@ -31,8 +31,8 @@ def gati() -> None:
     """Publish to, pull from and look after a Gati registry.
 
     It ends with 0 when it did what it was asked, else with 1 for a wrong use, 2 when the registry cannot be reached, 3
-    when you are not logged in, 4 when a signature or digest does not hold, 5 when there is no such thing, 6 when a
-    right, a policy or a limit forbids it, and 7 when what is there already forbids it.
+    when you are not logged in, 5 when there is no such thing, 6 when a right, a policy or a limit forbids it, and 7
+    when what is there already forbids it.
     """
 
 

@@ -24,6 +24,7 @@ class DockerConfig:
     """`config.json` of docker, or of a folder that DOCKER_CONFIG names."""
 
     def __init__(self, environ: Mapping[str, str]) -> None:
+        self._environ = environ
         configured = environ.get("DOCKER_CONFIG")
         self.path = (Path(configured) if configured else Path.home() / ".docker") / "config.json"
 
@@ -65,6 +66,10 @@ class DockerConfig:
         auths = self._auths(content)
         if auths.pop(host, None) is not None:
             self._write(content, auths)
+
+    def shadow(self, host: str) -> Path | None:
+        """The file of podman's own that has an entry of the registry, which podman and skopeo take before docker's."""
+        return next((path for path in _podman_files(self._environ) if _mentions(path, host)), None)
 
     def _helper(self, content: Mapping[str, Any], host: str) -> str | None:
         helpers = content.get("credHelpers")
@@ -110,3 +115,19 @@ class DockerConfig:
     def _write(self, content: Mapping[str, Any], auths: Mapping[str, Any]) -> None:
         text = json.dumps(dict(content) | {"auths": auths}, indent="\t", ensure_ascii=False)
         private_files.write(self.path, text.encode() + b"\n")
+
+
+def _podman_files(environ: Mapping[str, str]) -> list[Path]:
+    """Where podman looks first (containers-auth.json(5))."""
+    if environ.get("REGISTRY_AUTH_FILE"):
+        return [Path(environ["REGISTRY_AUTH_FILE"])]
+    folders = [environ.get("XDG_RUNTIME_DIR"), environ.get("XDG_CONFIG_HOME") or str(Path.home() / ".config")]
+    return [Path(folder) / "containers" / "auth.json" for folder in folders if folder]
+
+
+def _mentions(path: Path, host: str) -> bool:
+    try:
+        auths = json.loads(private_files.read(path) or b"{}").get("auths")
+    except (ValueError, AttributeError, Problem):
+        return False
+    return isinstance(auths, dict) and host in auths

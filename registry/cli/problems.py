@@ -1,7 +1,7 @@
 """Why a command could not do what it was asked, as a person and a script are told.
 
 Problem (1: usage)
-├── Unreachable (2) · NotSignedIn (3) · Unverified (4) · Missing (5) · Refused (6) · Clash (7)
+├── Unreachable (2) · NotSignedIn (3) · Missing (5) · Refused (6) · Clash (7)
 """
 
 from typing import Any, ClassVar
@@ -49,13 +49,6 @@ class NotSignedIn(Problem):
 
     status = 3
     default_code = "UNAUTHORIZED"
-
-
-class Unverified(Problem):
-    """A signature or a digest does not hold."""
-
-    status = 4
-    default_code = "SIGNATURE_VERIFICATION_FAILED"
 
 
 class Missing(Problem):

@@ -94,6 +94,11 @@ def _log_docker_in(place: Place, login: Login) -> str:
         message = f"You are logged in, but docker, podman, oras, crane and cosign are not: {problem.message}"
         raise type(problem)(message, *problem.suggestions, code=problem.code) from problem
     place.run.out.say(f"docker, podman, oras, crane and cosign are logged in too, by {where}.")
+    if (shadow := config.shadow(place.address.host)) is not None:
+        place.run.out.warn(
+            f"podman and skopeo go on to use what {shadow} has for {place.address.host}: "
+            f"podman logout {place.address.host} removes it."
+        )
     return where
 
 

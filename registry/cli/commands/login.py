@@ -10,14 +10,14 @@ from registry.cli.sign_in import Place, by_password, by_token, keep
 
 
 @click.command(cls=Command)
-@click.argument("registry", required=False)
+@click.argument("named", metavar="[REGISTRY]", required=False)
 @click.option("--username", "-u", help="The name of your account.")
 @click.option("--password-stdin", is_flag=True, help="Read the password from standard input.")
 @click.option("--api-key-stdin", "--token-stdin", "token_stdin", is_flag=True, help="Read a key from standard input.")
 @click.option("--no-docker", is_flag=True, help="Leave docker, podman, oras, crane and cosign alone.")
 @pass_run
 def command(
-    run: Run, registry: str | None, username: str | None, *, password_stdin: bool, token_stdin: bool, no_docker: bool
+    run: Run, named: str | None, username: str | None, *, password_stdin: bool, token_stdin: bool, no_docker: bool
 ) -> None:
     """Log in to REGISTRY, and docker, podman, skopeo, oras, crane, cosign and helm with it.
 
@@ -25,7 +25,7 @@ def command(
     good for 90 days. With --api-key-stdin the key itself is kept.
     """
     logins = logins_of(run)
-    place = Place(run, logins, address_of(run, logins, registry), with_docker=not no_docker)
+    place = Place(run, logins, address_of(run, logins, named), with_docker=not no_docker)
     if password_stdin and token_stdin:
         raise Problem("A password and a key cannot both come from standard input.", "Choose one of the two.")
     if token_stdin:

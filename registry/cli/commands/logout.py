@@ -9,14 +9,14 @@ from registry.cli.sign_in import Place, end
 
 
 @click.command(cls=Command)
-@click.argument("registry", required=False)
+@click.argument("named", metavar="[REGISTRY]", required=False)
 @pass_run
-def command(run: Run, registry: str | None) -> None:
+def command(run: Run, named: str | None) -> None:
     """Revoke the session and the key that login made, and erase them from this machine.
 
     A key of your own that you logged in with is erased, too, but stays good: gati key revoke ends it.
     """
     logins = logins_of(run)
-    place = Place(run, logins, address_of(run, logins, registry))
+    place = Place(run, logins, address_of(run, logins, named))
     end(place)
     run.out.done(f"Logged out of {place.address.url}.", {"registry": place.address.url})
