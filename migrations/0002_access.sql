@@ -50,10 +50,13 @@ CREATE TABLE accounts (
     CHECK (kind = 'user' OR NOT is_administrator AND email IS NULL)
 );
 CREATE UNIQUE INDEX accounts_name ON accounts (name) WHERE state <> 'deleted';
-CREATE UNIQUE INDEX accounts_email ON accounts (lower(email)) WHERE state <> 'deleted';
+-- An address belongs to whoever proved it; one that is only claimed keeps nobody from it.
+CREATE UNIQUE INDEX accounts_email ON accounts (lower(email)) WHERE state <> 'deleted' AND email_verified_at IS NOT NULL;
+CREATE INDEX accounts_address ON accounts (lower(email)) WHERE email IS NOT NULL;
 CREATE INDEX accounts_namespace ON accounts (namespace);
 
--- `hash` is keyed BLAKE2b-256 of a secret, `password` an argon2id string. `limits` narrow what a key may do; null: as its account.
+-- `hash` is keyed BLAKE2b-256 of a secret, `password` an argon2id string. What narrows a key (`scope` to `addresses`): null, as its
+-- account. `parent` is the credential that it was made with and goes with; `email` the address that a code was sent to.
 CREATE TABLE credentials (
     id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     account bigint NOT NULL REFERENCES accounts,
@@ -67,7 +70,9 @@ CREATE TABLE credentials (
     namespaces bigint[],
     repositories bigint[],
     addresses cidr[],
+    email text,
     family uuid,
+    parent bigint REFERENCES credentials,
     replaced_by bigint REFERENCES credentials,
     created_by bigint REFERENCES accounts,
     created_at timestamptz NOT NULL DEFAULT clock_timestamp(),
@@ -80,6 +85,8 @@ CREATE TABLE credentials (
 CREATE UNIQUE INDEX credentials_password ON credentials (account) WHERE kind = 'password' AND revoked_at IS NULL;
 CREATE INDEX credentials_account ON credentials (account, id) WHERE revoked_at IS NULL;
 CREATE INDEX credentials_family ON credentials (family) WHERE family IS NOT NULL;
+CREATE INDEX credentials_parent ON credentials (parent) WHERE parent IS NOT NULL;
+CREATE INDEX credentials_replaced ON credentials (replaced_by) WHERE replaced_by IS NOT NULL;
 CREATE INDEX credentials_expiry ON credentials (expires_at) WHERE expires_at IS NOT NULL;
 
 -- Private keys are sealed with a key from the secrets file.

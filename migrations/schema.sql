@@ -317,7 +317,9 @@ CREATE TABLE public.credentials (
     namespaces bigint[],
     repositories bigint[],
     addresses cidr[],
+    email text,
     family uuid,
+    parent bigint,
     replaced_by bigint,
     created_by bigint,
     created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
@@ -695,7 +697,9 @@ ALTER TABLE ONLY public.uploads
 ALTER TABLE ONLY public.usage
     ADD CONSTRAINT usage_pkey PRIMARY KEY (id);
 
-CREATE UNIQUE INDEX accounts_email ON public.accounts USING btree (lower(email)) WHERE (state <> 'deleted'::text);
+CREATE INDEX accounts_address ON public.accounts USING btree (lower(email)) WHERE (email IS NOT NULL);
+
+CREATE UNIQUE INDEX accounts_email ON public.accounts USING btree (lower(email)) WHERE ((state <> 'deleted'::text) AND (email_verified_at IS NOT NULL));
 
 CREATE UNIQUE INDEX accounts_name ON public.accounts USING btree (name) WHERE (state <> 'deleted'::text);
 
@@ -719,7 +723,11 @@ CREATE INDEX credentials_expiry ON public.credentials USING btree (expires_at) W
 
 CREATE INDEX credentials_family ON public.credentials USING btree (family) WHERE (family IS NOT NULL);
 
+CREATE INDEX credentials_parent ON public.credentials USING btree (parent) WHERE (parent IS NOT NULL);
+
 CREATE UNIQUE INDEX credentials_password ON public.credentials USING btree (account) WHERE ((kind = 'password'::text) AND (revoked_at IS NULL));
+
+CREATE INDEX credentials_replaced ON public.credentials USING btree (replaced_by) WHERE (replaced_by IS NOT NULL);
 
 CREATE INDEX doomed_due ON public.doomed USING btree (due);
 
@@ -784,6 +792,9 @@ ALTER TABLE ONLY public.credentials
 
 ALTER TABLE ONLY public.credentials
     ADD CONSTRAINT credentials_created_by_fkey FOREIGN KEY (created_by) REFERENCES public.accounts(id);
+
+ALTER TABLE ONLY public.credentials
+    ADD CONSTRAINT credentials_parent_fkey FOREIGN KEY (parent) REFERENCES public.credentials(id);
 
 ALTER TABLE ONLY public.credentials
     ADD CONSTRAINT credentials_replaced_by_fkey FOREIGN KEY (replaced_by) REFERENCES public.credentials(id);

@@ -119,6 +119,29 @@ class Settings:
         tuple[str, ...],
         Setting("CORS_ORIGINS", "", form.ORIGINS, "Web sites whose pages may call an open registry from a browser."),
     ]
+    sign_up: Annotated[
+        str,
+        Setting(
+            "SIGN_UP",
+            "auto",
+            choice("auto", "on", "off"),
+            "Whether people may make accounts for themselves: `auto` lets them where mail can be sent and on a "
+            "loopback address.",
+        ),
+    ]
+    smtp_url: Annotated[
+        str | None,
+        Setting(
+            "SMTP_URL",
+            "",
+            form.SMTP,
+            "The mail server that takes what the registry writes to people; a password goes to it over TLS alone.",
+            secret=True,
+        ),
+    ] = field(repr=False)
+    mail_from: Annotated[
+        str | None, Setting("MAIL_FROM", "", form.MAIL_ADDRESS, "The address that mail of the registry comes from.")
+    ]
     database_url: Annotated[
         str | None,
         Setting(
@@ -283,6 +306,13 @@ class Settings:
         """Whether everybody who reaches the port may pull and push."""
         return self.access == "open" or (self.access == "auto" and is_loopback(self.host))
 
+    @property
+    def takes_sign_ups(self) -> bool:
+        """Whether people may make accounts for themselves."""
+        return self.sign_up == "on" or (
+            self.sign_up == "auto" and (self.smtp_url is not None or is_loopback(self.host))
+        )
+
 
 def is_loopback(host: str) -> bool:
     """Whether only this machine reaches the address `host`."""
@@ -352,6 +382,8 @@ def _contradictions(values: Mapping[str, Any], external: bool) -> list[str]:
             f"DATABASE_POOL_MAX: {processes} processes with {high} connections each are more than the "
             f"{EMBEDDED_CONNECTIONS} that its own database has for them; lower it or set DATABASE_URL."
         )
+    if values["smtp_url"] is not None and values["mail_from"] is None:
+        found.append("MAIL_FROM: set it to the address that mail comes from, as SMTP_URL is set.")
     if values["metrics_port"] and values["metrics_port"] == values["port"]:
         found.append("METRICS_PORT: must differ from PORT.")
     if values["access"] == "auto" and values["host"] is not None and not is_loopback(values["host"]):

@@ -20,10 +20,12 @@ from registry.admin import running
 from registry.admin.running import Refusal
 from registry.admin.serve import check_tls, options
 from registry.config import CONFIG_VARIABLE, Settings, settings_table
+from registry.core.errors import Unavailable
 from registry.infra.db import embedded
 from registry.infra.db.migrate import pending
 from registry.infra.db.postgres_directory import Layout
 from registry.infra.http.server import bind
+from registry.infra.mail import Mail
 
 _FEW_FILES: Final = 4096
 _LEAST_FILES: Final = 256
@@ -48,6 +50,7 @@ def command(config: Path | None) -> None:
     settings = running.settings(config)
     findings = [*_configuration(settings, config), *_machine(settings)]
     findings += running.run(_database(settings))
+    findings += running.run(_mail(settings))
     for found in findings:
         click.echo(f"{found.state:5}{found.subject}: {found.text}")
     if any(found.state == "FAIL" for found in findings):
@@ -197,6 +200,18 @@ async def _database(settings: Settings) -> list[Finding]:
     if drift > _DRIFT_SECONDS:
         found.append(Finding("warn", "clock", f"differs by {drift:.1f} s from the database's; use NTP on both"))
     return found
+
+
+async def _mail(settings: Settings) -> list[Finding]:
+    takers = "people may make accounts" if settings.takes_sign_ups else "only an administrator makes accounts"
+    found = [Finding("ok", "sign-up", f"SIGN_UP={settings.sign_up}: {takers}")]
+    if settings.smtp_url is None:
+        return [*found, Finding("ok", "mail", "none is sent: addresses are not confirmed, passwords not reset by mail")]
+    try:
+        await Mail(settings.smtp_url, settings.mail_from or "").check()
+    except Unavailable:
+        return [*found, Finding("FAIL", "mail", "the server of SMTP_URL does not answer as it should; see the log")]
+    return [*found, Finding("ok", "mail", f"goes out as {settings.mail_from}")]
 
 
 def _schema(kind: str, missing: list[str]) -> Finding:

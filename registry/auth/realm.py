@@ -14,7 +14,7 @@ from registry.infra.mail import Mail
 
 @dataclass(frozen=True, slots=True)
 class Realm:
-    """`clock` gives the time in UTC; `mail` is None where none can be sent."""
+    """`clock` gives the time in UTC; `mail` is None where none can be sent; `public_url` is what mail may name."""
 
     db: Database
     changes: Changes
@@ -22,6 +22,7 @@ class Realm:
     passwords: Passwords
     mail: Mail | None
     clock: Callable[[], datetime]
+    public_url: str | None = None
 
 
 def account_slot(account: int) -> int:

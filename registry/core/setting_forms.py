@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Final, TypeVar
 from urllib.parse import urlsplit
 
+from registry.core.mail_addresses import is_address
 from registry.core.rates import Rate
 
 Item = TypeVar("Item")
@@ -142,6 +143,23 @@ def _postgres(text: str) -> str:
     return text
 
 
+def _smtp(text: str) -> str:
+    parts = urlsplit(text)
+    bare = parts._replace(netloc="", scheme="").geturl()
+    if parts.scheme not in {"smtp", "smtps"} or not parts.hostname or parts.port == 0 or bare.strip("/"):
+        raise ValueError(text)
+    if not text.isprintable() or (parts.password is not None and not parts.username):
+        raise ValueError(text)
+    _host(parts.hostname)
+    return text.rstrip("/")
+
+
+def _address(text: str) -> str:
+    if not is_address(text):
+        raise ValueError(text)
+    return text
+
+
 def _path(text: str) -> Path:
     if text.startswith("file://"):
         parts = urlsplit(text)
@@ -169,6 +187,8 @@ DURATION_OR_KEEP: Final = Form(
     "a duration such as `24h` or `30d`, or `keep`", lambda text: None if text == "keep" else _duration(text)
 )
 SECRET: Final = Form("a text of at least 32 characters", _secret)
+SMTP: Final = Form("`smtp://host` or `smtps://host`, with `user:password@` and a port or without", _smtp)
+MAIL_ADDRESS: Final = Form("an e-mail address", _address)
 POSTGRES: Final = Form("a `postgresql://user:password@host/database` URL", _postgres)
 REDIS: Final = Form("a `redis://`, `rediss://` or `unix://` URL", _redis)
 RATE: Final = Form("a count and a number of seconds, such as `100/60`, or 0", _rate)
