@@ -37,7 +37,7 @@ class Pair:
 
 
 async def login(realm: Realm, by: By, name: str, password: str, client: str = "") -> Pair:
-    """Let a person in; an unknown name takes as long as a wrong password. `client` is what they will know it by.
+    """Let a person in by name or confirmed address; an unknown one takes as long. `client` is how they will know it.
 
     Raises:
         Denied: the account is suspended; told only to who knows its password.
@@ -45,7 +45,7 @@ async def login(realm: Realm, by: By, name: str, password: str, client: str = ""
         TooManyRequests: too many passwords are being checked.
     """
     async with realm.db.connection() as connection:
-        found = await sql_accounts.select_named(connection, accounts.storable(name))
+        found = await _named(connection, accounts.storable(name).lower())
         stored = await sql_credentials.password_of(connection, found.id) if found is not None else None
     if not await realm.passwords.verify(stored[1] if stored else None, password) or stored is None or found is None:
         raise InvalidCredentials("There is no account of this name with this password.")
@@ -111,6 +111,14 @@ async def revoke(realm: Realm, by: By, login: int) -> None:
             raise NotFound("There is no such login.")
         await sql_credentials.revoke_family(connection, found.family, realm.clock())
         await record(connection, by, Event("session.ended", account.name, detail={"id": login}))
+
+
+async def _named(connection: Any, name: str) -> Account | None:
+    """The account of a name or of an address that it has proved."""
+    if "@" not in name:
+        return await sql_accounts.select_named(connection, name)
+    found = await sql_accounts.select_addressed(connection, name, 1)
+    return next((one for one in found if one.email_verified_at is not None), None)
 
 
 async def _find(realm: Realm, renewal: str) -> Credential:

@@ -304,19 +304,6 @@ async def delete_ended(connection: Any, now: datetime, count: int) -> int:
     return len(deleted)
 
 
-async def record_uses(connection: Any, ids: list[int], times: list[datetime], addresses: list[str | None]) -> None:
-    """Say when and from where credentials were used last; rows that somebody holds keep what they say."""
-    await connection.execute(
-        "WITH used AS (SELECT u.* FROM unnest($1::bigint[], $2::timestamptz[], $3::text[]) AS u (id, at, address) "
-        "JOIN credentials c USING (id) ORDER BY id FOR NO KEY UPDATE OF c SKIP LOCKED) "
-        "UPDATE credentials c SET last_used_at = u.at, last_used_from = u.address::inet FROM used u "
-        "WHERE c.id = u.id AND (c.last_used_at IS NULL OR c.last_used_at < u.at)",
-        ids,
-        times,
-        addresses,
-    )
-
-
 def _credential(row: Any) -> Credential | None:
     return _made(row) if row is not None else None
 
