@@ -71,14 +71,17 @@ async def open_shelf(settings: Settings) -> Shelf:
     return Shelf(db, store, _policy(settings), secret, Changes(db, counters))
 
 
-async def open_realm(settings: Settings, shelf: Shelf, mail: Mail | None = None) -> Realm:
+async def open_realm(settings: Settings, shelf: Shelf) -> Realm:
     """What accounts and their credentials need, with a key that signs tokens.
 
     Raises:
         Unavailable: the file of secrets or the database cannot be used.
     """
     secrets = await asyncio.to_thread(Secrets.load, settings.secrets_file)
-    realm = Realm(shelf.db, shelf.changes, secrets, Passwords(), mail, lambda: datetime.now(UTC))
+    mail = Mail(settings.smtp_url, settings.mail_from) if settings.smtp_url and settings.mail_from else None
+    realm = Realm(
+        shelf.db, shelf.changes, secrets, Passwords(), mail, lambda: datetime.now(UTC), public_url=settings.public_url
+    )
     await signing.ensure(realm, settings.jwt_secret)
     return realm
 

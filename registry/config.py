@@ -16,8 +16,9 @@ from pathlib import Path
 from typing import Annotated, Any, Final, get_type_hints
 
 from registry.core import setting_forms as form
+from registry.core.hosts import is_loopback
 from registry.core.rates import Rate
-from registry.core.setting_forms import Form, choice
+from registry.core.setting_forms import Setting, choice
 
 CONFIG_VARIABLE: Final = "GATI_CONFIG"
 EMBEDDED_CONNECTIONS: Final = 50  # of those that the embedded database takes, the ones for web processes
@@ -29,21 +30,6 @@ class ConfigurationError(Exception):
     def __init__(self, problems: list[str]) -> None:
         super().__init__("\n".join(problems))
         self.problems = problems
-
-
-@dataclass(frozen=True, slots=True)
-class Setting:
-    """One declaration. `default` is written as a user would write it; empty: not set.
-
-    `default_external` takes the place of `default` when DATABASE_URL is set.
-    """
-
-    name: str
-    default: str
-    form: Form
-    description: str
-    default_external: str = ""
-    secret: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -314,14 +300,6 @@ class Settings:
         )
 
 
-def is_loopback(host: str) -> bool:
-    """Whether only this machine reaches the address `host`."""
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
-
-
 def settings_table() -> dict[str, Setting]:
     """Every declaration by the attribute of `Settings` that it fills, in order."""
     hints = get_type_hints(Settings, include_extras=True)
@@ -357,15 +335,10 @@ def load(environ: Mapping[str, str], toml: Path | None = None) -> Settings:
 
 
 def _value(row: Setting, text: str, external: bool, problems: list[str]) -> Any:
-    default = row.default_external if external and row.default_external else row.default
-    written = text.strip() or default
-    if not written:
-        return row.form.empty
     try:
-        return row.form.parse(written)
-    except (ValueError, RuntimeError):  # RuntimeError: a path below an unknown user's home
-        shown = "the value" if row.secret else repr(written[:100])
-        problems.append(f"{row.name}: {shown} must be {row.form.text.replace('`', '')}.")
+        return row.read(text, external=external)
+    except ValueError as error:
+        problems.append(str(error))
         return None
 
 

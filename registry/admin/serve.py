@@ -21,7 +21,8 @@ from registry import __version__
 from registry.admin import running
 from registry.admin.running import Refusal
 from registry.app import create_app
-from registry.config import CONFIG_VARIABLE, Settings, is_loopback
+from registry.config import CONFIG_VARIABLE, Settings
+from registry.core.hosts import is_loopback
 from registry.infra.db import embedded
 from registry.infra.db.embedded import EmbeddedServer
 from registry.infra.db.pool import connect_arguments

@@ -75,10 +75,11 @@ async def by_name(connection: Any, name: str) -> Known | None:
 
 
 async def by_email(connection: Any, email: str) -> Known | None:
-    """The password of the user with this address, whatever its case."""
+    """The password of the user who has confirmed this address, whatever its case."""
     statement = (
         f"SELECT {_COLUMNS} FROM accounts a JOIN credentials c ON c.account = a.id AND c.kind = 'password' "
-        "AND c.revoked_at IS NULL WHERE lower(a.email) = lower($1) AND a.state <> 'deleted'"
+        "AND c.revoked_at IS NULL WHERE lower(a.email) = lower($1) AND a.email_verified_at IS NOT NULL "
+        "AND a.state <> 'deleted'"
     )
     return _known(await connection.fetchrow(statement, email))
 

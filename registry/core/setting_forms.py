@@ -35,6 +35,38 @@ class Form:
     empty: Any = None
 
 
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """One declaration. `default` is written as a user would write it; empty: not set.
+
+    `default_external` takes the place of `default` when DATABASE_URL is set.
+    """
+
+    name: str
+    default: str
+    form: Form
+    description: str
+    default_external: str = ""
+    secret: bool = False
+
+    def read(self, text: str, *, external: bool) -> Any:
+        """The value that `text` means; `external`: DATABASE_URL is set.
+
+        Raises:
+            ValueError: it cannot hold; the sentence shows no secret.
+        """
+        default = self.default_external if external and self.default_external else self.default
+        written = text.strip() or default
+        if not written:
+            return self.form.empty
+        try:
+            return self.form.parse(written)
+        except (ValueError, RuntimeError):  # RuntimeError: a path below an unknown user's home
+            shown = "the value" if self.secret else repr(written[:100])
+            form = self.form.text.replace("`", "")
+            raise ValueError(f"{self.name}: {shown} must be {form}.") from None
+
+
 def choice(*words: str) -> Form:
     """One of the words, spelt exactly so."""
 

@@ -1,7 +1,6 @@
 """Mail over SMTP (RFC 5321), as a client that submits it (RFC 6409)."""
 
 import asyncio
-import ipaddress
 from collections.abc import Awaitable, Callable, Coroutine
 from email.message import EmailMessage
 from email.policy import SMTP
@@ -13,6 +12,7 @@ import aiosmtplib
 import structlog
 
 from registry.core.errors import RegistryError, TooManyRequests, Unavailable
+from registry.core.hosts import is_loopback
 
 TIMEOUT: Final = 10.0
 WAITING: Final = 100
@@ -88,7 +88,7 @@ class Mail:
         await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _within(self, talk: Callable[[aiosmtplib.SMTP], Awaitable[object]]) -> None:
-        is_near = _is_loopback(self._host)
+        is_near = is_loopback(self._host)
         client = aiosmtplib.SMTP(
             hostname=self._host,
             port=self._port,
@@ -106,13 +106,6 @@ class Mail:
             code = error.code if isinstance(error, aiosmtplib.SMTPResponseException) else None
             _log.warning("mail not taken", reason=type(error).__name__, code=code)
             raise Unavailable("The mail server does not take mail at the moment: try again later.") from None
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
 
 
 async def _logged(work: Callable[[], Coroutine[Any, Any, None]]) -> None:

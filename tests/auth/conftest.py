@@ -12,6 +12,7 @@ from registry.auth.secrets import Secrets
 from registry.infra.changes import Changes
 from registry.infra.db.pool import open_database
 from registry.infra.http.counters import Counters
+from tests.auth.desk import Desk
 from tests.auth.people import Clock, People
 
 
@@ -41,3 +42,9 @@ async def realm(database_url: str, tmp_path: Path, clock: Clock) -> AsyncIterato
 def people(realm: Realm) -> People:
     """What makes accounts in the realm."""
     return People(realm)
+
+
+@pytest.fixture
+def desk(realm: Realm) -> Desk:
+    """What registers people in the realm."""
+    return Desk(realm)

@@ -86,7 +86,9 @@ class Desk:
         """What remembered answers about an account hold by."""
         counters = self.realm.changes.counters
         assert counters is not None
-        return counters.stamp((account_slot(account),))
+        stamp = counters.stamp((account_slot(account),))
+        assert stamp is not None
+        return stamp
 
     def holds(self, stamp: Stamp) -> bool:
         """Whether answers that were remembered then are still given."""

@@ -100,6 +100,9 @@ async def test_a_password_lets_its_user_in_by_name_or_by_mail(
     account, name = await people.account(email="", must_change_password=True)
     await people.change("accounts", account, email=f"{name}@Example.org")
     credential = await people.password(account, WORD)
+    with pytest.raises(InvalidCredentials):  # nobody has confirmed the address
+        await identifier.identify(basic(as_written(f"{name}@example.org"), WORD), HOME, AT)
+    await people.change("accounts", account, email_verified_at=NOW)
     for user in (name, f"{name}@example.org"):
         actor = (await identifier.identify(basic(as_written(user), WORD), HOME, AT)).actor
         assert (actor.principal, actor.account, actor.name, actor.kind) == (f"u:{account}", account, name, "user")

@@ -9,15 +9,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from registry.auth import accounts, jobs, keys, refresh_tokens, sessions
+from registry.auth import accounts, jobs, keys, refresh_tokens, sessions, signing
+from registry.auth.identify import Identifier
 from registry.auth.keys import NewKey
 from registry.auth.model import NO_LIMITS, Limits
 from registry.auth.narrowing import SCOPES, checked, narrower
 from registry.auth.realm import Realm
 from registry.auth.secrets import hint, parse
+from registry.auth.tokens import Expected
 from registry.core.errors import Conflict, CredentialRevoked, Denied, NotFound, Unprocessable
 from tests.auth.desk import PASSWORD, SOMEBODY, Desk, nothing_tells
-from tests.auth.people import NOW, Clock
+from tests.auth.people import HOME, NOW, Clock, bearer
 
 HOUR = timedelta(hours=1)
 NARROW = Limits("publish", frozenset({1, 2}), frozenset({10, 11}), ("10.0.0.0/8", "2001:db8::/32"))
@@ -333,6 +335,35 @@ async def test_what_ended_is_forgotten_and_keys_are_not(realm: Realm, desk: Desk
     clock.now += timedelta(days=30)
     await jobs.expire(realm.db, clock.now)
     assert await desk.run(kinds, ann) == "key password"
+
+
+async def test_what_is_revoked_is_denied_the_next_request_though_it_was_known(realm: Realm, desk: Desk) -> None:
+    ann = await desk.person()
+    by, at = await desk.by(ann), NOW.timestamp()
+    identifier = Identifier(realm, signing.KeyRing(realm), Expected({"https://registry.example.org"}, "registry"))
+    key, secret = await keys.create(realm, by, NewKey(ann, "mine"))
+    pair = await sessions.login(realm, SOMEBODY, by.name, PASSWORD)
+    for text, deny in (
+        (secret, lambda: keys.revoke(realm, by, ann, key.id)),
+        (pair.session, lambda: sessions.revoke(realm, by, pair.session_id)),
+    ):
+        for _ in range(2):
+            assert (await identifier.identify(bearer(text), HOME, at)).actor.account == ann
+        assert identifier.recall(bearer(text), at) is not None
+        await deny()
+        assert identifier.recall(bearer(text), at) is None
+        with pytest.raises(CredentialRevoked):
+            await identifier.identify(bearer(text), HOME, at)
+    _, other = await keys.create(realm, by, NewKey(ann, "other"))
+    assert (await identifier.identify(bearer(other), HOME, at)).actor.account == ann
+    await accounts.suspend(realm, SOMEBODY, ann)
+    with pytest.raises(CredentialRevoked, match="suspended"):
+        await identifier.identify(bearer(other), HOME, at)
+    await accounts.resume(realm, SOMEBODY, ann)
+    assert (await identifier.identify(bearer(other), HOME, at)).actor.account == ann
+    await accounts.delete(realm, SOMEBODY, ann)
+    with pytest.raises(CredentialRevoked):
+        await identifier.identify(bearer(other), HOME, at)
 
 
 async def test_no_key_is_in_the_log_or_the_audit_log(

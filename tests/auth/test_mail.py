@@ -42,7 +42,7 @@ def tls(certificate: Path) -> ssl.SSLContext:
 @pytest.fixture
 def far(monkeypatch: pytest.MonkeyPatch) -> None:
     """127.0.0.1 is another machine."""
-    monkeypatch.setattr(module, "_is_loopback", lambda _: False)
+    monkeypatch.setattr(module, "is_loopback", lambda _: False)
 
 
 async def test_a_letter_arrives_with_what_every_letter_needs() -> None:
