@@ -1,6 +1,6 @@
 -- Accounts, credentials, namespaces, who may do what, audit, and what namespaces hold.
 -- Lock order of every action: instance, namespaces, slugs, accounts, members, teams, grants, credentials; then that of 0001;
--- holdings, usage and audit_events last.
+-- holdings, usage and audit_events last (0003 says why that cannot deadlock).
 
 -- Open until the first account is made: then never again.
 ALTER TABLE instance ADD COLUMN has_accounts boolean NOT NULL DEFAULT false;
@@ -245,24 +245,3 @@ CREATE FUNCTION namespace_of(p_name text) RETURNS bigint LANGUAGE sql STABLE AS 
         ELSE split_part(p_name, '/', 1) END
     AND s.standing <> 'tombstone' AND n.state = 'live'
 $$;
-
--- The live repository of this name, made when absent: in an open registry of no namespace, else in one that exists.
-CREATE OR REPLACE FUNCTION ensure_repository(p_name text) RETURNS bigint LANGUAGE plpgsql VOLATILE AS $$
-DECLARE r bigint; n bigint; most bigint;
-BEGIN
-    LOOP
-        SELECT id INTO r FROM repositories WHERE name = p_name AND state = 'live' FOR KEY SHARE;
-        EXIT WHEN FOUND;
-        PERFORM 1 FROM instance FOR SHARE;
-        IF (SELECT has_accounts FROM instance) THEN
-            SELECT id, (policies ->> 'repositories')::bigint INTO n, most FROM namespaces
-            WHERE id = namespace_of(p_name) AND state = 'live' FOR KEY SHARE;
-            IF n IS NULL THEN RAISE SQLSTATE 'GT404' USING MESSAGE = 'namespace'; END IF;
-            IF most IS NOT NULL
-            AND (SELECT count(*) FROM (SELECT FROM repositories WHERE namespace = n AND state = 'live' LIMIT most) x) >= most
-            THEN RAISE SQLSTATE 'GT507' USING MESSAGE = 'repositories', DETAIL = most::text; END IF;
-        END IF;
-        INSERT INTO repositories (name, namespace) VALUES (p_name, n) ON CONFLICT (name) WHERE state = 'live' DO NOTHING;
-    END LOOP;
-    RETURN r;
-END $$;

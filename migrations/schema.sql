@@ -1,28 +1,47 @@
 -- What all migrations make together, to be read: `make schema` writes it, nothing applies it.
 
-CREATE FUNCTION public.ensure_repository(p_name text) RETURNS bigint
+CREATE FUNCTION public.current_name(p_name text) RETURNS text
+    LANGUAGE sql STABLE
+    AS $$
+    SELECT coalesce((
+        SELECT regexp_replace(p_name, '^((users|orgs)/)?[^/]+',
+            CASE n.kind WHEN 'user' THEN 'users/' WHEN 'org' THEN 'orgs/' ELSE '' END || n.slug)
+        FROM namespaces n WHERE n.id = namespace_of(p_name)
+    ), p_name)
+$$;
+
+CREATE FUNCTION public.ensure_repository(p_name text, p_by jsonb) RETURNS bigint
     LANGUAGE plpgsql
     AS $$
-DECLARE r bigint; n bigint; most bigint;
+DECLARE r bigint; n bigint; most bigint; present text := p_name;
 BEGIN
     LOOP
-        SELECT id INTO r FROM repositories WHERE name = p_name AND state = 'live' FOR KEY SHARE;
+        SELECT id INTO r FROM repositories WHERE name = present AND state = 'live' FOR KEY SHARE;
+        EXIT WHEN FOUND;
+        SELECT o.id INTO r FROM repository_aliases a JOIN repositories o ON o.id = a.repo
+        WHERE a.name = present AND o.state = 'live' FOR KEY SHARE OF o;
         EXIT WHEN FOUND;
         PERFORM 1 FROM instance FOR SHARE;
         IF (SELECT has_accounts FROM instance) THEN
             SELECT id, (policies ->> 'repositories')::bigint INTO n, most FROM namespaces
-            WHERE id = namespace_of(p_name) AND state = 'live' FOR KEY SHARE;
+            WHERE id = namespace_of(present) AND state = 'live' FOR KEY SHARE;
             IF n IS NULL THEN RAISE SQLSTATE 'GT404' USING MESSAGE = 'namespace'; END IF;
+            IF current_name(present) <> present THEN
+                present := current_name(present);
+                CONTINUE;
+            END IF;
             IF most IS NOT NULL
             AND (SELECT count(*) FROM (SELECT FROM repositories WHERE namespace = n AND state = 'live' LIMIT most) x) >= most
             THEN RAISE SQLSTATE 'GT507' USING MESSAGE = 'repositories', DETAIL = most::text; END IF;
         END IF;
-        INSERT INTO repositories (name, namespace) VALUES (p_name, n) ON CONFLICT (name) WHERE state = 'live' DO NOTHING;
+        INSERT INTO repositories (name, namespace) VALUES (present, n)
+        ON CONFLICT (name) WHERE state = 'live' DO NOTHING RETURNING id INTO r;
+        IF FOUND THEN PERFORM note_audit(p_by, 'repository.created', present, r, '{}'); END IF;
     END LOOP;
     RETURN r;
 END $$;
 
-CREATE FUNCTION public.finish_upload(p_name text, p_upload uuid, p_digest text, p_size bigint, p_key text, p_content bytea, p_grace interval) RETURNS void
+CREATE FUNCTION public.finish_upload(p_name text, p_upload uuid, p_digest text, p_size bigint, p_key text, p_content bytea, p_grace interval, p_quota bigint) RETURNS void
     LANGUAGE plpgsql
     AS $$
 DECLARE r bigint; u uploads;
@@ -34,10 +53,44 @@ BEGIN
     IF u.state = 'done' OR p_content IS NOT NULL AND (u.state <> 'open' OR u.received > 0) THEN
         RAISE SQLSTATE 'GT404' USING MESSAGE = 'upload';
     END IF;
-    PERFORM record_blob(r, p_digest, p_size, p_key, p_content, p_grace);
+    PERFORM record_blob(r, p_digest, p_size, p_key, p_content, p_grace, p_quota);
     UPDATE uploads SET state = 'done', digest = p_digest, received = p_size, hash_state = NULL,
         expires_at = clock_timestamp() + interval '1 hour'
     WHERE id = p_upload;
+END $$;
+
+CREATE FUNCTION public.has_digest(p_namespace bigint, p_digest text) RETURNS boolean
+    LANGUAGE sql STABLE
+    AS $$
+    SELECT EXISTS (
+        SELECT FROM blob_links l JOIN repositories r ON r.id = l.repo
+        WHERE l.digest = p_digest AND r.namespace = p_namespace AND r.state = 'live'
+    ) OR EXISTS (
+        SELECT FROM manifests m JOIN repositories r ON r.id = m.repo
+        WHERE m.digest = p_digest AND r.namespace = p_namespace AND r.state = 'live'
+    )
+$$;
+
+CREATE FUNCTION public.hold(p_repo bigint, p_digest text, p_size bigint, p_quota bigint) RETURNS void
+    LANGUAGE plpgsql
+    AS $$
+DECLARE n bigint; used bigint;
+BEGIN
+    SELECT namespace INTO n FROM repositories WHERE id = p_repo;
+    IF n IS NULL THEN RETURN; END IF;
+    LOOP
+        INSERT INTO holdings (namespace, digest, size) VALUES (n, p_digest, p_size) ON CONFLICT DO NOTHING;
+        EXIT WHEN FOUND;
+        PERFORM 1 FROM holdings WHERE namespace = n AND digest = p_digest FOR KEY SHARE;
+        IF FOUND THEN RETURN; END IF;
+    END LOOP;
+    IF p_quota IS NOT NULL THEN
+        SELECT coalesce(sum(bytes), 0) INTO used FROM usage WHERE namespace = n;
+        IF used + p_size > p_quota THEN
+            RAISE SQLSTATE 'GT507' USING MESSAGE = 'bytes', DETAIL = used || ' ' || p_quota;
+        END IF;
+    END IF;
+    INSERT INTO usage (namespace, bytes) VALUES (n, p_size);
 END $$;
 
 CREATE FUNCTION public.keep_audit() RETURNS trigger
@@ -70,7 +123,7 @@ BEGIN
     WHERE l.repo = r AND l.digest = p_digest;
 END $$;
 
-CREATE FUNCTION public.link_blob(p_repo bigint, p_digest text, p_grace interval) RETURNS void
+CREATE FUNCTION public.link_blob(p_repo bigint, p_digest text, p_size bigint, p_grace interval, p_quota bigint) RETURNS void
     LANGUAGE plpgsql
     AS $$
 BEGIN
@@ -80,6 +133,7 @@ BEGIN
         EXIT WHEN FOUND;
     END LOOP;
     PERFORM queue_review('link', p_repo, ARRAY[p_digest], clock_timestamp() + p_grace);
+    PERFORM hold(p_repo, p_digest, p_size, p_quota);
 END $$;
 
 CREATE FUNCTION public.lock_repository(p_name text) RETURNS bigint
@@ -95,25 +149,27 @@ BEGIN
     RETURN r;
 END $$;
 
-CREATE FUNCTION public.mount_blob(p_source text, p_target text, p_digest text, p_grace interval) RETURNS boolean
+CREATE FUNCTION public.mount_blob(p_sources text[], p_target text, p_digest text, p_grace interval, p_quota bigint, p_by jsonb) RETURNS boolean
     LANGUAGE plpgsql
     AS $$
-DECLARE s bigint; t bigint;
+DECLARE s bigint; t bigint; length bigint;
 BEGIN
-    t := ensure_repository(p_target);
-    IF p_source IS NULL THEN
+    t := ensure_repository(p_target, p_by);
+    IF p_sources IS NULL THEN
         SELECT l.repo INTO s FROM blob_links l JOIN repositories r ON r.id = l.repo
         WHERE l.digest = p_digest AND r.state = 'live' LIMIT 1;
     ELSE
-        SELECT id INTO s FROM repositories WHERE name = p_source AND state = 'live';
+        SELECT r.id INTO s FROM unnest(p_sources) WITH ORDINALITY AS asked (name, place)
+        JOIN repositories r ON r.name = asked.name AND r.state = 'live'
+        JOIN blob_links l ON l.repo = r.id AND l.digest = p_digest ORDER BY place LIMIT 1;
     END IF;
     IF s IS NULL THEN RETURN false; END IF;
     PERFORM 1 FROM repositories WHERE id IN (s, t) AND state = 'live' ORDER BY id FOR KEY SHARE;
-    PERFORM 1 FROM blobs WHERE digest = p_digest FOR KEY SHARE;
+    SELECT size INTO length FROM blobs WHERE digest = p_digest FOR KEY SHARE;
     IF NOT FOUND THEN RETURN false; END IF;
     PERFORM 1 FROM blob_links WHERE repo = s AND digest = p_digest FOR KEY SHARE;
     IF NOT FOUND THEN RETURN false; END IF;
-    PERFORM link_blob(t, p_digest, p_grace);
+    PERFORM link_blob(t, p_digest, length, p_grace, p_quota);
     RETURN true;
 END $$;
 
@@ -127,12 +183,21 @@ CREATE FUNCTION public.namespace_of(p_name text) RETURNS bigint
     AND s.standing <> 'tombstone' AND n.state = 'live'
 $$;
 
-CREATE FUNCTION public.push_manifest(p_name text, p_digest text, p_type text, p_artifact_type text, p_bytes bytea, p_subject text, p_descriptor text, p_blobs text[], p_children text[], p_sizes bigint[], p_optional text[], p_tags text[], p_sparse text, p_orphans interval) RETURNS TABLE(missing text[], wrong text[])
+CREATE FUNCTION public.note_audit(p_by jsonb, p_action text, p_target text, p_repo bigint, p_detail jsonb) RETURNS void
+    LANGUAGE sql
+    AS $$
+    INSERT INTO audit_events (actor, actor_name, credential, address, request_id, action, target, namespace, detail)
+    SELECT (p_by ->> 'account')::bigint, p_by ->> 'name', (p_by ->> 'credential')::bigint, p_by ->> 'address',
+        p_by ->> 'request_id', p_action, p_target, (SELECT namespace FROM repositories WHERE id = p_repo), p_detail
+    WHERE p_by IS NOT NULL
+$$;
+
+CREATE FUNCTION public.push_manifest(p_name text, p_digest text, p_type text, p_artifact_type text, p_bytes bytea, p_subject text, p_descriptor text, p_blobs text[], p_children text[], p_sizes bigint[], p_optional text[], p_tags text[], p_sparse text, p_orphans interval, p_fixed text[], p_quota bigint, p_by jsonb) RETURNS TABLE(missing text[], wrong text[])
     LANGUAGE plpgsql
     AS $$
-DECLARE r bigint; all_refs text[] := p_blobs || p_children; known text[]; gone text[]; bad text[]; here boolean;
+DECLARE r bigint; all_refs text[] := p_blobs || p_children; known text[]; gone text[]; bad text[]; here boolean; count bigint;
 BEGIN
-    r := ensure_repository(p_name);
+    r := ensure_repository(p_name, p_by);
     PERFORM 1 FROM blobs WHERE digest = ANY (all_refs) ORDER BY digest FOR KEY SHARE;
     PERFORM 1 FROM blob_links WHERE repo = r AND digest = ANY (all_refs) ORDER BY digest FOR KEY SHARE;
     PERFORM 1 FROM manifests WHERE repo = r AND digest = ANY (p_children || p_subject) ORDER BY digest FOR KEY SHARE;
@@ -164,10 +229,18 @@ BEGIN
         WITH moved AS (
             INSERT INTO tags AS t (repo, name, digest) SELECT r, n, p_digest FROM unnest(p_tags) n ORDER BY n COLLATE "C"
             ON CONFLICT (repo, name) DO UPDATE SET digest = excluded.digest, moved_at = clock_timestamp(), ver = t.ver + 1
+            WHERE t.digest = excluded.digest OR t.name <> ALL (p_fixed)
             RETURNING new.name, old.digest AS was, new.ver
         )
         INSERT INTO outbox (kind, repo, body)
         SELECT 'tag.moved', r, jsonb_build_object('tag', name, 'from', was, 'to', p_digest, 'version', ver) FROM moved;
+        GET DIAGNOSTICS count = ROW_COUNT;
+        IF count < cardinality(p_tags) THEN
+            RAISE SQLSTATE 'GT409' USING MESSAGE = 'tags', DETAIL = (
+                SELECT string_agg(name, ',' ORDER BY name) FROM tags
+                WHERE repo = r AND name = ANY (p_fixed) AND digest <> p_digest
+            );
+        END IF;
     END IF;
     SELECT EXISTS (SELECT FROM manifests WHERE repo = r AND digest = p_subject) INTO here;
     IF p_subject IS NOT NULL AND NOT here AND p_orphans IS NOT NULL THEN
@@ -176,15 +249,29 @@ BEGIN
     DELETE FROM review WHERE kind = 'subject' AND repo = r AND key = p_digest;
     INSERT INTO outbox (kind, repo, body)
     VALUES ('manifest.pushed', r, jsonb_build_object('digest', p_digest, 'type', p_type, 'subject', p_subject));
+    PERFORM hold(r, p_digest, octet_length(p_bytes), p_quota);
+    IF p_by IS NOT NULL THEN
+        PERFORM note_audit(p_by, 'manifest.pushed', p_name || '@' || p_digest, r,
+            jsonb_build_object('type', p_type, 'tags', to_jsonb(p_tags)));
+    END IF;
     RETURN QUERY SELECT gone, bad;
 END $$;
 
-CREATE FUNCTION public.put_blob(p_name text, p_digest text, p_content bytea, p_grace interval) RETURNS void
+CREATE FUNCTION public.put_blob(p_name text, p_digest text, p_content bytea, p_grace interval, p_quota bigint, p_by jsonb) RETURNS void
     LANGUAGE plpgsql
     AS $$
 BEGIN
-    PERFORM record_blob(ensure_repository(p_name), p_digest, octet_length(p_content), NULL, p_content, p_grace);
+    PERFORM record_blob(
+        ensure_repository(p_name, p_by), p_digest, octet_length(p_content), NULL, p_content, p_grace, p_quota
+    );
 END $$;
+
+CREATE FUNCTION public.queue_holdings(p_repo bigint, p_digests text[]) RETURNS void
+    LANGUAGE sql
+    AS $$
+    SELECT queue_review('holding', namespace, p_digests, clock_timestamp())
+    FROM repositories WHERE id = p_repo AND namespace IS NOT NULL
+$$;
 
 CREATE FUNCTION public.queue_review(p_kind text, p_repo bigint, p_keys text[], p_due timestamp with time zone) RETURNS void
     LANGUAGE sql
@@ -195,7 +282,7 @@ CREATE FUNCTION public.queue_review(p_kind text, p_repo bigint, p_keys text[], p
     DO UPDATE SET due = greatest(r.due, excluded.due), since = greatest(r.since, excluded.since)
 $$;
 
-CREATE FUNCTION public.record_blob(p_repo bigint, p_digest text, p_size bigint, p_key text, p_content bytea, p_grace interval) RETURNS void
+CREATE FUNCTION public.record_blob(p_repo bigint, p_digest text, p_size bigint, p_key text, p_content bytea, p_grace interval, p_quota bigint) RETURNS void
     LANGUAGE plpgsql
     AS $$
 DECLARE k text;
@@ -209,13 +296,13 @@ BEGIN
     IF k IS DISTINCT FROM p_key AND p_key IS NOT NULL THEN
         INSERT INTO doomed (object_key, due) VALUES (p_key, clock_timestamp() + interval '1 hour') ON CONFLICT DO NOTHING;
     END IF;
-    PERFORM link_blob(p_repo, p_digest, p_grace);
+    PERFORM link_blob(p_repo, p_digest, p_size, p_grace, p_quota);
 END $$;
 
-CREATE FUNCTION public.start_upload(p_name text, p_upload uuid, p_owner text, p_algorithm text, p_life interval, p_limit integer) RETURNS void
+CREATE FUNCTION public.start_upload(p_name text, p_upload uuid, p_owner text, p_algorithm text, p_life interval, p_limit integer, p_by jsonb) RETURNS void
     LANGUAGE plpgsql
     AS $$
-DECLARE r bigint := ensure_repository(p_name);
+DECLARE r bigint := ensure_repository(p_name, p_by);
 BEGIN
     IF (SELECT count(*) FROM (SELECT FROM uploads WHERE repo = r AND state <> 'done' LIMIT p_limit) u) >= p_limit THEN
         RAISE SQLSTATE 'GT429' USING MESSAGE = 'uploads';
@@ -514,7 +601,7 @@ CREATE TABLE public.review (
     key text NOT NULL COLLATE pg_catalog."C",
     due timestamp with time zone NOT NULL,
     since timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
-    CONSTRAINT review_kind_check CHECK ((kind = ANY (ARRAY['link'::text, 'blob'::text, 'subject'::text, 'child'::text])))
+    CONSTRAINT review_kind_check CHECK ((kind = ANY (ARRAY['link'::text, 'blob'::text, 'subject'::text, 'child'::text, 'holding'::text])))
 );
 
 CREATE TABLE public.signing_keys (
@@ -586,7 +673,8 @@ CREATE TABLE public.uploads (
 CREATE TABLE public.usage (
     id bigint NOT NULL,
     namespace bigint NOT NULL,
-    bytes bigint NOT NULL
+    bytes bigint NOT NULL,
+    is_sum boolean DEFAULT false NOT NULL
 );
 
 ALTER TABLE public.usage ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
@@ -745,9 +833,13 @@ CREATE INDEX members_account ON public.members USING btree (account);
 
 CREATE UNIQUE INDEX namespaces_live ON public.namespaces USING btree (kind, slug) WHERE (state <> 'deleted'::text);
 
+CREATE INDEX namespaces_retention ON public.namespaces USING btree (id) WHERE (policies ? 'retention'::text);
+
 CREATE INDEX outbox_due ON public.outbox USING btree (due, id);
 
 CREATE INDEX refs_digest ON public.refs USING btree (repo, digest);
+
+CREATE INDEX repositories_deleting ON public.repositories USING btree (id) WHERE (state = 'deleting'::text);
 
 CREATE UNIQUE INDEX repositories_live_name ON public.repositories USING btree (name) WHERE (state = 'live'::text);
 
@@ -768,6 +860,8 @@ CREATE INDEX team_members_account ON public.team_members USING btree (account);
 CREATE INDEX uploads_expiry ON public.uploads USING btree (expires_at);
 
 CREATE INDEX uploads_repo ON public.uploads USING btree (repo) WHERE (state <> 'done'::text);
+
+CREATE INDEX usage_loose ON public.usage USING btree (namespace) WHERE (NOT is_sum);
 
 CREATE INDEX usage_namespace ON public.usage USING btree (namespace) INCLUDE (bytes);
 

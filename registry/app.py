@@ -193,7 +193,8 @@ class Application:
                 self.limiter = open_limits(self._settings, shelf.secret)
             state = self._open_lane(shelf)
             if self._settings.jobs == "inline":
-                task = asyncio.create_task(worker.run(shelf, self._settings.sweep_interval, stop))
+                pauses = (self._settings.sweep_interval, stop, self._settings.retention_interval)
+                task = asyncio.create_task(worker.run(shelf, *pauses))
             yield state
         finally:
             stop.set()
@@ -217,7 +218,10 @@ class Application:
         """Count what cannot be counted one by one; `headers` are those of every answer from now on."""
         metrics.record_pool(*self.shelf().db.sizes)
         if self.oci.lane is not None:
-            account(self.oci.lane.tick(headers))
+            hits = self.oci.lane.tick(headers)
+            account(hits)
+            self.shelf().pulls.note_paths(hit.label.path for hit in hits if hit.label.route == "manifests")
+        self.shelf().pulls.tick(self.shelf().db)
 
 
 async def _nothing(_: Scope, __: Receive, ___: Send) -> None:

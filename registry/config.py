@@ -266,6 +266,15 @@ class Settings:
             "REDIS_URL", "", form.REDIS, "The Redis server where several hosts count requests together.", secret=True
         ),
     ] = field(repr=False)
+    retention_interval: Annotated[
+        timedelta,
+        Setting(
+            "RETENTION_INTERVAL",
+            "1h",
+            form.DURATION,
+            "The pause between two runs of the retention policies of namespaces.",
+        ),
+    ]
     header_timeout: Annotated[
         timedelta, Setting("HEADER_TIMEOUT", "10s", form.DURATION, "The time for the header section of a request.")
     ]

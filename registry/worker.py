@@ -4,24 +4,31 @@ import asyncio
 import contextlib
 from collections.abc import Mapping
 from datetime import timedelta
+from typing import Final
 
 import structlog
 
 from registry.audit.jobs import keep_sealing
 from registry.content.jobs import sweep
+from registry.content.retention import keep_retention
 from registry.content.shelf import Shelf
 from registry.core.errors import Unavailable
 from registry.infra.jobs.outbox import Handler, deliver, depth
 from registry.infra.telemetry import metrics
 
 HANDLERS: Mapping[str, list[Handler]] = {}
+_HOUR: Final = timedelta(hours=1)
 _log = structlog.get_logger("registry.worker")
 
 
-async def run(shelf: Shelf, interval: timedelta, stop: asyncio.Event) -> None:
-    """Work until `stop` is set; a database that is gone is waited for."""
+async def run(shelf: Shelf, interval: timedelta, stop: asyncio.Event, retention: timedelta = _HOUR) -> None:
+    """Work until `stop` is set; a database that is gone is waited for.
+
+    `interval` is the pause of the sweep when nothing was due, `retention` that between runs of the retention policies.
+    """
     async with asyncio.TaskGroup() as group:
         group.create_task(keep_sealing(shelf.db, stop))
+        group.create_task(keep_retention(shelf, stop, retention.total_seconds()))
         await _deliver_and_sweep(shelf, interval, stop)
 
 

@@ -25,4 +25,4 @@ async def _work(settings: Settings) -> None:
         loop.add_signal_handler(number, stop.set)
     async with running.shelf(settings) as shelf:
         click.echo("The worker runs.")
-        await worker.run(shelf, settings.sweep_interval, stop)
+        await worker.run(shelf, settings.sweep_interval, stop, settings.retention_interval)

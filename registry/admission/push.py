@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from registry.content import manifests
 from registry.content.model import parse_manifest
 from registry.content.shelf import Shelf
+from registry.content.terms import OPEN_TERMS, Terms
 from registry.core.digest import Digest
 from registry.core.errors import DigestInvalid
 
@@ -29,14 +30,16 @@ class Receipt:
     missing: int
 
 
-async def push(shelf: Shelf, name: str, pushed: Pushed) -> Receipt:
+async def push(shelf: Shelf, name: str, pushed: Pushed, terms: Terms = OPEN_TERMS) -> Receipt:
     """Accept a manifest.
 
     Raises:
         MediaTypeUnsupported, ManifestInvalid, SizeInvalid: what it is.
         DigestInvalid: the path names another digest.
         ManifestBlobUnknown: what it refers to is not here.
-        StorageFull: only the reserve is left.
+        NameUnknown: there is no namespace to make the repository in.
+        Conflict: an immutable tag names another manifest.
+        StorageFull, QuotaExceeded: only the reserve is left, or nothing of what the namespace may hold.
     """
     shelf.store.check_room()
     reference = pushed.reference
@@ -45,5 +48,5 @@ async def push(shelf: Shelf, name: str, pushed: Pushed) -> Receipt:
     if isinstance(reference, Digest) and reference != manifest.digest:
         raise DigestInvalid(f"The manifest has the digest {manifest.digest}, the path says {reference}.")
     tags = (reference,) if isinstance(reference, str) else pushed.tags
-    missing = await manifests.record(shelf, name, manifest, sorted(set(tags)))
+    missing = await manifests.record(shelf, name, manifest, sorted(set(tags)), terms)
     return Receipt(manifest.digest, manifest.subject, pushed.tags, len(missing))

@@ -1,13 +1,14 @@
 """Blobs of a repository: look, mount, delete. A blob that is not linked here does not exist here."""
 
-import asyncpg
-
+from registry.audit.model import Event
 from registry.content import sql_blobs as sql
-from registry.content import sql_manifests
+from registry.content import sql_manifests, trail
+from registry.content.refusals import telling
 from registry.content.shelf import Shelf
-from registry.content.sql_blobs import Blob
+from registry.content.sql_blobs import Blob, Lease
+from registry.content.terms import OPEN_TERMS, Terms
 from registry.core.digest import Digest
-from registry.core.errors import BlobUnknown, NameUnknown, Unsupported
+from registry.core.errors import BlobUnknown, Unsupported
 from registry.namespaces import catalog
 
 _READ_METHODS = "GET, HEAD"
@@ -19,33 +20,38 @@ async def find(shelf: Shelf, name: str, digest: Digest, *, writer: bool) -> Blob
     Raises:
         BlobUnknown, NameUnknown: it is not here.
     """
-    try:
+    with telling(name, OPEN_TERMS):
         async with shelf.db.connection() as connection:
             if writer:
                 blob = await sql.lease(connection, name, str(digest), shelf.policy.grace)
             else:
                 blob = await sql.select(connection, name, str(digest))
-    except asyncpg.PostgresError as error:
-        if error.sqlstate != "GT404":
-            raise
-        raise NameUnknown(f"The repository {name} does not exist.", detail={"name": name}) from error
     if blob is None:
         await catalog.require(shelf.db, name)
         raise BlobUnknown(f"{name} has no blob {digest}.", detail={"digest": str(digest)})
     return blob
 
 
-async def mount(shelf: Shelf, source: str | None, target: str, digest: Digest) -> bool:
-    """Link a blob of another repository (end-11); False when there is nothing to mount."""
+async def mount(
+    shelf: Shelf, sources: list[str] | None, target: str, digest: Digest, terms: Terms = OPEN_TERMS
+) -> bool:
+    """Link the blob of the first of `sources` that has it (end-11), None: of any; False when there is nothing to mount.
+
+    Raises:
+        NameUnknown: there is no namespace to make the target in.
+        QuotaExceeded: the namespace of the target holds as much as it may.
+    """
+    lease = Lease(shelf.policy.grace, terms)
 
     async def link(connection: object) -> bool:
-        return await sql.mount(connection, source, target, str(digest), shelf.policy.grace)
+        return await sql.mount(connection, sources, target, str(digest), lease)
 
-    async with shelf.changes.making(target, changing=False):
-        return await shelf.db.retry(link, single=True)
+    with telling(target, terms):
+        async with shelf.changes.making(target, changing=False):
+            return await shelf.db.retry(link, single=True)
 
 
-async def delete(shelf: Shelf, name: str, digest: Digest) -> None:
+async def delete(shelf: Shelf, name: str, digest: Digest, terms: Terms = OPEN_TERMS) -> None:
     """Take a blob out of the repository at once (end-10).
 
     Raises:
@@ -62,6 +68,7 @@ async def delete(shelf: Shelf, name: str, digest: Digest) -> None:
             return False
         await _refuse_referenced(connection, name, repo, digest)
         await sql.delete_link(connection, repo, str(digest))
+        await trail.note(connection, terms, repo, Event("blob.deleted", f"{name}@{digest}"))
         return True
 
     async with shelf.changes.of(name):

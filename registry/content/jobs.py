@@ -8,12 +8,11 @@ from typing import Any, Final
 
 import asyncpg
 
-from registry.content import events, sql_blobs, sql_manifests, sql_uploads
+from registry.content import events, holdings, repositories, sql_blobs, sql_manifests, sql_uploads
 from registry.content import sql_sweep as sql
+from registry.content.repositories import places
 from registry.content.shelf import Shelf
 from registry.content.sql_sweep import Review
-from registry.core.digest import parse_digest
-from registry.infra.storage.keys import blob_key, upload_key
 
 READER: Final = timedelta(hours=1)
 _LATER: Final = timedelta(seconds=5)
@@ -32,9 +31,11 @@ class SweepReport:
 
 async def sweep(shelf: Shelf, reader: timedelta = READER) -> SweepReport:
     """Look at everything that is due; an object stays `reader` longer than its row, for those who are reading it."""
+    await repositories.clear(shelf)
     uploads = await _count(lambda: _expire(shelf))
     reviews = await _count(lambda: _review(shelf, reader))
     objects = await _count(lambda: _unlink(shelf))
+    await holdings.fold(shelf)
     return SweepReport(reviews, uploads, objects)
 
 
@@ -52,10 +53,7 @@ async def _expire(shelf: Shelf) -> bool:
         if found is None:
             return False
         upload_id, text = found
-        keys = [upload_key(upload_id)]
-        if text is not None:
-            digest = parse_digest(text)
-            keys.append(blob_key(digest.algorithm, digest.encoded, upload_id))
+        keys = places(upload_id, text)
         with shelf.store.idle(keys) as is_idle:
             if not is_idle:
                 await sql_uploads.postpone(connection, upload_id, max(_WRITER, shelf.policy.upload_expiry))
@@ -93,6 +91,8 @@ async def _look(connection: Any, shelf: Shelf, review: Review, reader: timedelta
         return await _blob(connection, review, reader)
     if review.kind == "child":
         return await _child(connection, shelf, review)
+    if review.kind == "holding":
+        return await holdings.look(connection, review)
     return await _subject(connection, shelf, review)
 
 

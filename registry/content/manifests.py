@@ -1,21 +1,36 @@
 """Manifests, tags and referrers of a repository."""
 
 import json
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 
-import asyncpg
-
-from registry.content import events
+from registry.audit.model import Event
+from registry.content import events, trail
 from registry.content import sql_manifests as sql
 from registry.content.model import Manifest
+from registry.content.refusals import stays, telling
 from registry.content.shelf import Shelf
 from registry.content.sql_manifests import Place, Rules, Stored
+from registry.content.terms import OPEN_TERMS, Terms
 from registry.core.digest import Digest
-from registry.core.errors import ManifestBlobUnknown, ManifestUnknown, SizeInvalid, Unsupported
+from registry.core.errors import ManifestUnknown, Unsupported
 from registry.core.listing import Listing
 from registry.namespaces import catalog
 
 _READ_METHODS = "GET, HEAD, PUT"
 _NAMED_PARENTS = 10
+
+# Asked under the locks of a removal, with the connection and the repository's id: is it as it was when it was chosen?
+Still = Callable[[object, int], Awaitable[bool]]
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """What is removed: a digest in a repository, of which name and id are those of one moment."""
+
+    name: str
+    repo: int
+    reference: str
 
 
 async def find(shelf: Shelf, name: str, reference: Digest | str) -> Stored:
@@ -33,6 +48,7 @@ async def find(shelf: Shelf, name: str, reference: Digest | str) -> Stored:
             await sql.note_pull(connection, name, stored.digest)
     if stored is None:
         raise await _unknown(shelf, name, reference)
+    shelf.pulls.note(name, stored.digest)
     return stored
 
 
@@ -42,39 +58,33 @@ async def _unknown(shelf: Shelf, name: str, reference: Digest | str) -> Manifest
     return ManifestUnknown(f"{name} has no {kind} {reference}.", detail={"reference": str(reference)})
 
 
-async def record(shelf: Shelf, name: str, manifest: Manifest, tags: list[str]) -> list[str]:
+async def record(shelf: Shelf, name: str, manifest: Manifest, tags: list[str], terms: Terms = OPEN_TERMS) -> list[str]:
     """Manifest, references, tags and facts in one transaction; the references that are missing and may be.
 
     Raises:
         ManifestBlobUnknown: references are missing; `detail` lists all.
         SizeInvalid: a descriptor states another size than the content has here.
+        Conflict: tags that name another manifest are immutable; `detail` lists them.
+        NameUnknown: there is no namespace to make the repository in.
+        QuotaExceeded: the namespace holds as much as it may.
     """
-    rules = Rules(shelf.policy.sparse, shelf.policy.orphans)
-    try:
+    rules = Rules(shelf.policy.sparse, shelf.policy.orphans, terms)
+    with telling(name, terms):
         async with shelf.changes.making(name, changing=True):
             return await shelf.db.retry(
                 lambda connection: sql.push(connection, name, manifest, tags, rules), single=True
             )
-    except asyncpg.PostgresError as error:
-        if error.sqlstate != "GT400":
-            raise
-        digests = str(error.as_dict().get("detail", "")).split(",")
-        if str(error.as_dict().get("message")) == "missing":
-            message = (
-                f"The manifest refers to {len(digests)} blobs or manifests that {name} does not have: push them first."
-            )
-            raise ManifestBlobUnknown(message, detail={"digests": digests}) from error
-        raise SizeInvalid(
-            "The manifest states another size than the content has.", detail={"digests": digests}
-        ) from error
 
 
-async def delete(shelf: Shelf, name: str, digest: Digest) -> None:
+async def delete(
+    shelf: Shelf, name: str, digest: Digest, terms: Terms = OPEN_TERMS, still: Still | None = None
+) -> None:
     """Remove a manifest and its tags (end-9).
 
     Raises:
         Unsupported: an index contains it; `detail` names the indexes.
-        ManifestUnknown, NameUnknown: it is not here.
+        Conflict: it has an immutable tag.
+        ManifestUnknown, NameUnknown: it is not here, or not `still` as it was.
     """
 
     async def remove(connection: object) -> bool:
@@ -85,14 +95,30 @@ async def delete(shelf: Shelf, name: str, digest: Digest) -> None:
         if not await sql.lock(connection, repo, str(digest)):
             return False
         await _refuse_contained(connection, repo, digest)
-        await sql.delete(connection, repo, str(digest), shelf.policy.grace)
-        await sql.emit(connection, events.MANIFEST_DELETED, repo, json.dumps({"digest": str(digest)}))
+        if still is not None and not await still(connection, repo):
+            return False
+        await _remove(connection, shelf, Target(name, repo, str(digest)), terms)
         return True
 
     async with shelf.changes.of(name):
         removed = await shelf.db.retry(remove)
     if not removed:
         raise await _unknown(shelf, name, digest)
+
+
+async def _remove(connection: object, shelf: Shelf, target: Target, terms: Terms) -> None:
+    tags = await sql.lock_tags(connection, target.repo, target.reference)
+    _refuse_fixed(target.name, tags, terms)
+    await sql.delete(connection, target.repo, target.reference, shelf.policy.grace)
+    await sql.emit(connection, events.MANIFEST_DELETED, target.repo, json.dumps({"digest": target.reference}))
+    done = Event("manifest.deleted", f"{target.name}@{target.reference}", detail={"tags": tags})
+    await trail.note(connection, terms, target.repo, done)
+
+
+def _refuse_fixed(name: str, tags: list[str], terms: Terms) -> None:
+    fixed = terms.fixed(tags)
+    if fixed:
+        raise stays(name, fixed, terms)
 
 
 async def _refuse_contained(connection: object, repo: int, digest: Digest) -> None:
@@ -105,19 +131,24 @@ async def _refuse_contained(connection: object, repo: int, digest: Digest) -> No
         )
 
 
-async def delete_tag(shelf: Shelf, name: str, tag: str) -> None:
+async def delete_tag(shelf: Shelf, name: str, tag: str, terms: Terms = OPEN_TERMS, still: Still | None = None) -> None:
     """Remove a tag; its manifest stays.
 
     Raises:
-        ManifestUnknown, NameUnknown: there is no such tag.
+        Conflict: the tag is immutable.
+        ManifestUnknown, NameUnknown: there is no such tag, or it is not `still` as it was.
     """
 
     async def remove(connection: object) -> bool:
         repo = await sql.lock_repository(connection, name)
-        digest = await sql.delete_tag(connection, repo, tag) if repo is not None else None
-        if repo is None or digest is None:
+        if repo is None or (still is not None and not await still(connection, repo)):
             return False
+        digest = await sql.delete_tag(connection, repo, tag)
+        if digest is None:
+            return False
+        _refuse_fixed(name, [tag], terms)
         await sql.emit(connection, events.TAG_DELETED, repo, json.dumps({"tag": tag, "from": digest}))
+        await trail.note(connection, terms, repo, Event("tag.deleted", f"{name}:{tag}", detail={"digest": digest}))
         return True
 
     async with shelf.changes.of(name):

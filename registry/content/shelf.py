@@ -1,8 +1,9 @@
 """What every action on content needs: the database, the store, and the rules of this registry."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 
+from registry.content.pulls import Pulls
 from registry.infra.changes import Changes
 from registry.infra.db.pool import Database
 from registry.infra.storage.directory import DirectoryStore
@@ -33,15 +34,17 @@ class Policy:
 
 @dataclass(frozen=True, slots=True)
 class Shelf:
-    """`secret` keys the hash states of uploads."""
+    """`secret` keys the hash states of uploads, `pulls` notes what is asked for."""
 
     db: Database
     store: DirectoryStore
     policy: Policy
     secret: bytes
     changes: Changes
+    pulls: Pulls = field(default_factory=Pulls)
 
     async def close(self) -> None:
         """Let go of the database and of the counters."""
+        await self.pulls.close(self.db)
         await self.changes.close()
         await self.db.close()

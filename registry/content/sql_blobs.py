@@ -4,6 +4,17 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
+from registry.content import sql_holdings
+from registry.content.terms import Terms
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """How long a new link lives unreferenced, and the terms that it is made under."""
+
+    grace: timedelta
+    terms: Terms
+
 
 @dataclass(frozen=True, slots=True)
 class Blob:
@@ -37,14 +48,17 @@ async def lease(connection: Any, name: str, digest: str, grace: timedelta) -> Bl
     return Blob(**dict(row)) if row else None
 
 
-async def put(connection: Any, name: str, digest: str, content: bytes, grace: timedelta) -> None:
+async def put(connection: Any, name: str, digest: str, content: bytes, lease: Lease) -> None:
     """Record a small blob and its link (`put_blob` of migrations/); the repository is made when absent."""
-    await connection.fetchval("SELECT put_blob($1, $2, $3, $4)", name, digest, content, grace)
+    statement = "SELECT put_blob($1, $2, $3, $4, $5, $6)"
+    await connection.fetchval(statement, name, digest, content, lease.grace, lease.terms.quota, lease.terms.who)
 
 
-async def mount(connection: Any, source: str | None, target: str, digest: str, grace: timedelta) -> bool:
-    """Link a blob of `source`, or of any repository, to `target`; False when there is none."""
-    return bool(await connection.fetchval("SELECT mount_blob($1, $2, $3, $4)", source, target, digest, grace))
+async def mount(connection: Any, sources: list[str] | None, target: str, digest: str, lease: Lease) -> bool:
+    """Link the blob of the first of `sources` that has it, None: of any repository; False when there is none."""
+    statement = "SELECT mount_blob($1, $2, $3, $4, $5, $6)"
+    arguments = (sources, target, digest, lease.grace, lease.terms.quota, lease.terms.who)
+    return bool(await connection.fetchval(statement, *arguments))
 
 
 async def is_referenced(connection: Any, repo: int, digest: str) -> bool:
@@ -66,6 +80,7 @@ async def lock_link(connection: Any, repo: int, digest: str) -> bool:
 
 
 async def delete_link(connection: Any, repo: int, digest: str) -> None:
-    """Take the blob from the repository and queue a look at the blob itself."""
+    """Take the blob from the repository and queue a look at the blob itself and at what the namespace holds."""
     await connection.execute("DELETE FROM blob_links WHERE repo = $1 AND digest = $2", repo, digest)
     await connection.execute("SELECT queue_review('blob', 0, ARRAY[$1], clock_timestamp())", digest)
+    await sql_holdings.queue(connection, repo, [digest])

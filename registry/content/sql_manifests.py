@@ -4,8 +4,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
-from registry.content import events
+from registry.content import events, sql_holdings
 from registry.content.model import Manifest
+from registry.content.terms import OPEN_TERMS, Terms
 from registry.core.listing import Listing
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
@@ -24,10 +25,11 @@ class Stored:
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """What a push may leave out, and how long it waits."""
+    """What a push may leave out, how long it waits, and the terms that it is made under."""
 
     sparse: str
     orphans: timedelta | None
+    terms: Terms = OPEN_TERMS
 
 
 async def lock_repository(connection: Any, name: str) -> int | None:
@@ -76,7 +78,7 @@ async def push(connection: Any, name: str, manifest: Manifest, tags: list[str], 
     """Record a manifest (`push_manifest` of migrations/): the missing references that the rules allow."""
     refs = (*manifest.blobs, *manifest.children)
     row = await connection.fetchrow(
-        "SELECT missing FROM push_manifest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)",
+        "SELECT missing FROM push_manifest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)",
         name,
         str(manifest.digest),
         manifest.media_type,
@@ -91,6 +93,9 @@ async def push(connection: Any, name: str, manifest: Manifest, tags: list[str], 
         tags,
         rules.sparse,
         rules.orphans,
+        rules.terms.fixed(tags),
+        rules.terms.quota,
+        rules.terms.who,
     )
     return list(row["missing"])
 
@@ -113,11 +118,17 @@ async def lock(connection: Any, repo: int, digest: str) -> bool:
     return row is not None
 
 
-async def delete(connection: Any, repo: int, digest: str, grace: timedelta) -> None:
-    """Remove a locked manifest with its tags, and queue a look at everything that it held."""
-    await connection.execute(
-        "SELECT 1 FROM tags WHERE repo = $1 AND digest = $2 ORDER BY name FOR UPDATE", repo, digest
+async def lock_tags(connection: Any, repo: int, digest: str) -> list[str]:
+    """The tags of a locked manifest, locked for removal."""
+    rows = await connection.fetch(
+        "SELECT name FROM tags WHERE repo = $1 AND digest = $2 ORDER BY name FOR UPDATE", repo, digest
     )
+    return [row["name"] for row in rows]
+
+
+async def delete(connection: Any, repo: int, digest: str, grace: timedelta) -> None:
+    """Remove a locked manifest with its tags, and queue a look at everything that it held, and at what holds it."""
+    await lock_tags(connection, repo, digest)
     await connection.execute(
         "WITH gone AS (DELETE FROM tags WHERE repo = $1 AND digest = $2 RETURNING name) "
         "INSERT INTO outbox (kind, repo, body) "
@@ -139,6 +150,7 @@ async def delete(connection: Any, repo: int, digest: str, grace: timedelta) -> N
     await connection.execute(
         "SELECT queue_review('subject', $1, ARRAY[$2::text], clock_timestamp() + $3)", repo, digest, grace
     )
+    await sql_holdings.queue(connection, repo, [digest])
     await connection.execute("DELETE FROM manifests WHERE repo = $1 AND digest = $2", repo, digest)
 
 

@@ -7,7 +7,10 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class Review:
-    """One thing to look at: `since` is when it was last queued, `name` that of its repository, or empty."""
+    """One thing to look at: `since` is when it was last queued, `name` that of its repository, or empty.
+
+    `repo` is the id of a namespace where `kind` is `holding`.
+    """
 
     kind: str
     repo: int
@@ -19,7 +22,8 @@ class Review:
 async def take_review(connection: Any) -> Review | None:
     """The next thing that is due, locked; a locked one is somebody else's."""
     row = await connection.fetchrow(
-        "SELECT kind, repo, key, since, coalesce((SELECT name FROM repositories WHERE id = repo), '') AS name "
+        "SELECT kind, repo, key, since, "
+        "coalesce((SELECT name FROM repositories WHERE id = repo AND kind <> 'holding'), '') AS name "
         "FROM review WHERE due <= clock_timestamp() ORDER BY due LIMIT 1 FOR UPDATE SKIP LOCKED"
     )
     return Review(**dict(row)) if row else None

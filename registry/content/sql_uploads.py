@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
+from registry.content.sql_blobs import Lease
+
 
 @dataclass(frozen=True, slots=True)
 class Upload:
@@ -19,18 +21,22 @@ class Upload:
 
 @dataclass(frozen=True, slots=True)
 class Start:
-    """A new session: whose, for which digest algorithm, how long it lives, beside how many others at most."""
+    """A new session: whose, for which digest algorithm, how long it lives, beside how many others at most.
+
+    `who` makes the repository, when that is absent (`Terms.who`).
+    """
 
     owner: str
     algorithm: str
     life: timedelta
     limit: int
+    who: str | None = None
 
 
 async def start(connection: Any, name: str, upload_id: str, new: Start) -> None:
     """Open a session (`start_upload` of migrations/); the repository is made when absent."""
-    statement = "SELECT start_upload($1, $2, $3, $4, $5, $6)"
-    await connection.fetchval(statement, name, upload_id, new.owner, new.algorithm, new.life, new.limit)
+    statement = "SELECT start_upload($1, $2, $3, $4, $5, $6, $7)"
+    await connection.fetchval(statement, name, upload_id, new.owner, new.algorithm, new.life, new.limit, new.who)
 
 
 async def select(connection: Any, name: str, upload_id: str, owner: str) -> Upload | None:
@@ -88,17 +94,24 @@ class Sealed:
     content: bytes | None = None
 
 
-async def finish(connection: Any, name: str, upload_id: str, sealed: Sealed, grace: timedelta) -> None:
+async def finish(connection: Any, name: str, upload_id: str, sealed: Sealed, lease: Lease) -> None:
     """Record the blob and its link, and end the session (`finish_upload` of migrations/)."""
-    statement = "SELECT finish_upload($1, $2, $3, $4, $5, $6, $7)"
+    statement = "SELECT finish_upload($1, $2, $3, $4, $5, $6, $7, $8)"
     bytes_of = (sealed.digest, sealed.size, sealed.key, sealed.content)
-    await connection.fetchval(statement, name, upload_id, *bytes_of, grace)
+    await connection.fetchval(statement, name, upload_id, *bytes_of, lease.grace, lease.terms.quota)
 
 
 async def delete(connection: Any, upload_id: str) -> bool:
     """Forget an open session; False when there is none."""
     return bool(
         await connection.fetchval("DELETE FROM uploads WHERE id = $1 AND state = 'open' RETURNING true", upload_id)
+    )
+
+
+async def give_up(connection: Any, upload_id: str) -> bool:
+    """Forget a session that is not done; False when there is none."""
+    return bool(
+        await connection.fetchval("DELETE FROM uploads WHERE id = $1 AND state <> 'done' RETURNING true", upload_id)
     )
 
 

@@ -4,21 +4,28 @@ import asyncio
 import contextlib
 import re
 import uuid
-from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass
 
 import asyncpg
 
-from registry.content import blobs, sql_blobs
+from registry.content import blobs, holdings, sql_blobs
 from registry.content import sql_uploads as sql
+from registry.content.chunks import Chunk, again, checked, is_small, wrong
+from registry.content.refusals import telling
+from registry.content.repositories import places
 from registry.content.shelf import Shelf
+from registry.content.sql_blobs import Lease
 from registry.content.sql_uploads import Sealed, Start, Upload
-from registry.core.digest import Digest, digest_of, parse_digest
+from registry.content.terms import OPEN_TERMS, Terms
+from registry.core.digest import Digest, parse_digest
 from registry.core.errors import (
     BlobUploadUnknown,
     DigestInvalid,
+    NameUnknown,
     NotFound,
+    QuotaExceeded,
     RequestTimeout,
     SizeInvalid,
     StorageFull,
@@ -45,38 +52,22 @@ class Session:
     owner: str
 
 
-# Gives every byte to the function, in order, in any thread; the counts come out on the way.
-Pour = Callable[[Callable[[memoryview], None]], AsyncGenerator[int, None]]
-
-
-@dataclass(frozen=True, slots=True)
-class Chunk:
-    """What a request brings: how its bytes come, and the range that it states, if any.
-
-    `pieces` are its bytes; or `direct`, asked when they are wanted, answers what gives them to a `put` (`Pour`).
-    `size` is what the request says of its body, `length` what its range does.
-    """
-
-    pieces: AsyncIterator[bytes]
-    start: int | None = None
-    length: int | None = None
-    direct: Callable[[], Pour | None] | None = None
-    size: int | None = None
-
-
-async def start(shelf: Shelf, name: str, owner: str, algorithm: str) -> Session:
+async def start(shelf: Shelf, name: str, owner: str, algorithm: str, terms: Terms = OPEN_TERMS) -> Session:
     """A new session; the repository is made when absent.
 
     Raises:
         StorageFull: only the reserve is left.
+        NameUnknown: there is no namespace to make the repository in.
+        QuotaExceeded: the namespace has as many repositories as it may.
         TooManyRequests: the repository has as many open sessions as it may.
     """
     shelf.store.check_room()
     session, limit = Session(name, str(uuid.uuid4()), owner), shelf.policy.max_uploads
-    new = Start(owner, algorithm, shelf.policy.upload_expiry, limit)
+    new = Start(owner, algorithm, shelf.policy.upload_expiry, limit, terms.who)
     try:
-        async with shelf.changes.making(name, changing=False), shelf.db.connection() as connection:
-            await sql.start(connection, name, session.id, new)
+        with telling(name, terms):
+            async with shelf.changes.making(name, changing=False), shelf.db.connection() as connection:
+                await sql.start(connection, name, session.id, new)
     except asyncpg.PostgresError as error:
         if error.sqlstate != "GT429":
             raise
@@ -116,52 +107,69 @@ async def append(shelf: Shelf, session: Session, chunk: Chunk) -> int:
         return file.offset
 
 
-async def finish(shelf: Shelf, session: Session, digest: Digest, chunk: Chunk) -> None:
+async def finish(shelf: Shelf, session: Session, digest: Digest, chunk: Chunk, terms: Terms = OPEN_TERMS) -> None:
     """Close a session with its last chunk and the digest of the whole (end-6); repeated, it succeeds again.
 
     Raises:
         DigestInvalid: the bytes have another digest; the session is gone.
+        QuotaExceeded: the namespace holds as much as it may; the session is gone.
         UploadRangeInvalid, SizeInvalid: as `append`; the session stays.
     """
     found = await _find(shelf, session)
     if found.state == "done":
-        await _repeat(shelf, session, found, digest)
+        await _repeat(shelf, session, found, Closing(digest, terms))
         return
-    if found.state == "open" and found.received == 0 and _is_small(shelf, chunk):
-        await _finish_small(shelf, session, digest, chunk)
+    await _check_quota(shelf, session, found, chunk, Closing(digest, terms))
+    if found.state == "open" and found.received == 0 and is_small(shelf.policy, chunk):
+        await _finish_small(shelf, session, Closing(digest, terms), chunk)
         return
     async with _held(shelf, session, _key(session, found.digest)) as (upload, descriptor):
         if upload.state != "open":
-            await _repeat(shelf, session, upload, digest)
+            await _repeat(shelf, session, upload, Closing(digest, terms))
             return
         file = await _begin(shelf, session, upload, descriptor)
         await _receive(shelf, session, file, chunk)
-        await _close(shelf, session, file, digest)
+        await _close(shelf, session, file, Closing(digest, terms))
 
 
-async def whole(shelf: Shelf, name: str, owner: str, digest: Digest, chunk: Chunk) -> None:
+@dataclass(frozen=True, slots=True)
+class Closing:
+    """What a session becomes, under which terms."""
+
+    digest: Digest
+    terms: Terms
+
+
+async def whole(shelf: Shelf, name: str, owner: str, digest: Digest, chunk: Chunk, terms: Terms = OPEN_TERMS) -> None:
     """A blob in one request (end-4b). Whatever goes wrong, no session is left: nobody knows its name.
 
     Raises:
         as `start` and `finish`.
     """
-    if _is_small(shelf, chunk):
+    if chunk.size is not None:
+        await holdings.check_room(shelf, name, digest, chunk.size, terms)
+    if is_small(shelf.policy, chunk):
         shelf.store.check_room()
-        content = await _checked(chunk, digest)
-
-        async def put(connection: object) -> None:
-            await sql_blobs.put(connection, name, str(digest), content, shelf.policy.grace)
-
-        async with shelf.changes.making(name, changing=False):
-            await shelf.db.retry(put, single=True)
+        await _put(shelf, name, Closing(digest, terms), await checked(chunk, digest))
         return
-    session = await start(shelf, name, owner, digest.algorithm)
+    session = await start(shelf, name, owner, digest.algorithm, terms)
     try:
-        await finish(shelf, session, digest, chunk)
+        await finish(shelf, session, digest, chunk, terms)
     except BaseException:
         with contextlib.suppress(BlobUploadUnknown, Unavailable):
             await asyncio.shield(cancel(shelf, session))
         raise
+
+
+async def _put(shelf: Shelf, name: str, closing: Closing, content: bytes) -> None:
+    lease = Lease(shelf.policy.grace, closing.terms)
+
+    async def put(connection: object) -> None:
+        await sql_blobs.put(connection, name, str(closing.digest), content, lease)
+
+    with telling(name, closing.terms):
+        async with shelf.changes.making(name, changing=False):
+            await shelf.db.retry(put, single=True)
 
 
 async def cancel(shelf: Shelf, session: Session) -> None:
@@ -171,6 +179,18 @@ async def cancel(shelf: Shelf, session: Session) -> None:
         if not await sql.delete(connection, session.id):
             raise _unknown(session)
         await sql.doom(connection, [upload_key(session.id)])
+
+
+async def _check_quota(shelf: Shelf, session: Session, upload: Upload, chunk: Chunk, closing: Closing) -> None:
+    """Before the last bytes come: is there room for all of them? Where there is none, the session is gone."""
+    if upload.state != "open" or chunk.size is None:
+        return
+    try:
+        size = upload.received + chunk.size
+        await holdings.check_room(shelf, session.name, closing.digest, size, closing.terms)
+    except QuotaExceeded:
+        await cancel(shelf, session)
+        raise
 
 
 async def _find(shelf: Shelf, session: Session) -> Upload:
@@ -213,15 +233,15 @@ def _key(session: Session, digest: str | None) -> str | None:
     return blob_key(parsed.algorithm, parsed.encoded, session.id)
 
 
-async def _repeat(shelf: Shelf, session: Session, upload: Upload, digest: Digest) -> None:
+async def _repeat(shelf: Shelf, session: Session, upload: Upload, closing: Closing) -> None:
     """What a final PUT does that comes again: finish what the first left, or find its blob and lease it."""
-    if upload.digest != str(digest):
+    if upload.digest != str(closing.digest):
         raise _unknown(session)
     if upload.state == "finishing":
-        await _complete(shelf, session, digest, upload.received)
+        await _complete(shelf, session, closing, upload.received)
         return
     try:
-        await blobs.find(shelf, session.name, digest, writer=True)
+        await blobs.find(shelf, session.name, closing.digest, writer=True)
     except NotFound:
         raise _unknown(session) from None
 
@@ -288,14 +308,15 @@ async def _commit(shelf: Shelf, session: Session, file: UploadFile) -> None:
             raise _unknown(session)
 
 
-async def _close(shelf: Shelf, session: Session, file: UploadFile, digest: Digest) -> None:
+async def _close(shelf: Shelf, session: Session, file: UploadFile, closing: Closing) -> None:
     await file.flush()
     hasher: Hasher = file.hasher
+    digest = closing.digest
     if hasher.algorithm != digest.algorithm:
         hasher = await file.read_again(digest.algorithm)
     if hasher.hexdigest() != digest.encoded:
         await cancel(shelf, session)
-        raise _wrong(digest, f"{digest.algorithm}:{hasher.hexdigest()}")
+        raise wrong(digest, f"{digest.algorithm}:{hasher.hexdigest()}")
     try:
         await file.sync()
     except (OSError, StorageFull):  # the kernel forgets what it could not write, of earlier chunks too
@@ -305,67 +326,52 @@ async def _close(shelf: Shelf, session: Session, file: UploadFile, digest: Diges
     async with shelf.db.connection() as connection:
         if not await sql.finishing(connection, session.id, file.offset, str(digest), shelf.policy.upload_expiry):
             raise _unknown(session)
-    await _complete(shelf, session, digest, file.offset)
+    await _complete(shelf, session, closing, file.offset)
 
 
-async def _complete(shelf: Shelf, session: Session, digest: Digest, size: int) -> None:
+async def _complete(shelf: Shelf, session: Session, closing: Closing, size: int) -> None:
+    digest = closing.digest
     key = blob_key(digest.algorithm, digest.encoded, session.id)
     await shelf.store.seal(session.id, key)
-    await _record(shelf, session, Sealed(str(digest), size, key))
+    await _record(shelf, session, Sealed(str(digest), size, key), closing.terms)
 
 
-def _is_small(shelf: Shelf, chunk: Chunk) -> bool:
-    """Whether the blob is in this request as a whole, and lies in its row when the session holds nothing yet."""
-    small, limit = shelf.policy.small_blob, shelf.policy.max_blob_size
-    if not small or chunk.size is None or chunk.start:
-        return False
-    return chunk.size <= small and (limit is None or chunk.size <= limit)
-
-
-async def _finish_small(shelf: Shelf, session: Session, digest: Digest, chunk: Chunk) -> None:
+async def _finish_small(shelf: Shelf, session: Session, closing: Closing, chunk: Chunk) -> None:
     """A whole blob in the closing PUT: no file. What comes before a lost connection is kept in one, as ever."""
     came: list[bytes] = []
     try:
-        content = await _checked(chunk, digest, came)
+        content = await checked(chunk, closing.digest, came)
     except (ConnectionError, RequestTimeout, asyncio.CancelledError):
         with contextlib.suppress(BlobUploadUnknown, UploadRangeInvalid):  # another request was faster
-            await asyncio.shield(append(shelf, session, Chunk(_again(came), 0)))
+            await asyncio.shield(append(shelf, session, Chunk(again(came), 0)))
         raise
     except DigestInvalid:
         await cancel(shelf, session)
         raise
-    await _record(shelf, session, Sealed(str(digest), len(content), None, content))
+    await _record(shelf, session, Sealed(str(closing.digest), len(content), None, content), closing.terms)
 
 
-async def _checked(chunk: Chunk, digest: Digest, came: list[bytes] | None = None) -> bytes:
-    came = came if came is not None else []
-    async for piece in chunk.pieces:
-        came.append(piece)
-    content = b"".join(came)
-    if chunk.length is not None and len(content) != chunk.length:
-        raise SizeInvalid(f"The chunk has {len(content)} bytes; its range says {chunk.length}.")
-    found = digest_of(content, digest.algorithm)
-    if found != digest:
-        raise _wrong(digest, str(found))
-    return content
-
-
-async def _again(pieces: list[bytes]) -> AsyncIterator[bytes]:
-    for piece in pieces:
-        yield piece
-
-
-def _wrong(digest: Digest, found: str) -> DigestInvalid:
-    return DigestInvalid(f"The content has another digest than {digest}.", detail={"found": found})
-
-
-async def _record(shelf: Shelf, session: Session, sealed: Sealed) -> None:
+async def _record(shelf: Shelf, session: Session, sealed: Sealed, terms: Terms) -> None:
+    lease = Lease(shelf.policy.grace, terms)
     try:
-        async with shelf.db.connection() as connection:
-            await sql.finish(connection, session.name, session.id, sealed, shelf.policy.grace)
+        with telling(session.name, terms):
+            async with shelf.db.connection() as connection:
+                await sql.finish(connection, session.name, session.id, sealed, lease)
+    except NameUnknown as error:
+        raise _unknown(session) from error
+    except QuotaExceeded:
+        await _give_up(shelf, session, sealed)
+        raise
     except asyncpg.PostgresError as error:
         if error.sqlstate == "GT404":
             raise _unknown(session) from error
         if isinstance(error, asyncpg.DeadlockDetectedError):
             raise Unavailable("Too many changes of the same content at once; repeat the request.") from error
         raise
+
+
+async def _give_up(shelf: Shelf, session: Session, sealed: Sealed) -> None:
+    """The namespace has no room for what is here already: nothing of it stays."""
+    async with shelf.db.transaction() as connection:
+        if await sql.give_up(connection, session.id):
+            await sql.doom(connection, places(session.id, sealed.digest))

@@ -14,7 +14,7 @@ RegistryError
 ├── TooLarge (413) · TooManyTags (414)
 ├── MediaTypeUnsupported (415) · RangeInvalid (416) · UploadRangeInvalid (416)
 ├── Unprocessable (422) · TooManyRequests (429)
-├── HeadersTooLarge (431) · Internal (500) · Unavailable (503) · StorageFull (507)
+├── HeadersTooLarge (431) · Internal (500) · Unavailable (503) · StorageFull (507) · QuotaExceeded (507)
 
 Codes are those of the OCI Distribution specification, section "Error Codes", where it has one.
 `message` is a whole sentence that says who is refused what and what to do; `detail` holds JSON values for programs.
@@ -281,4 +281,11 @@ class StorageFull(RegistryError):
     """There is no room for more content (RFC 4918, section 11.5)."""
 
     code = "STORAGE_FULL"
+    status = 507
+
+
+class QuotaExceeded(RegistryError):
+    """The namespace holds as much as it may; `detail` holds `quota`, and `used` where it counts bytes."""
+
+    code = "DENIED"
     status = 507

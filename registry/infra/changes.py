@@ -7,10 +7,11 @@ from typing import Final
 
 from registry.core.errors import Unavailable
 from registry.infra.db.pool import Database
-from registry.infra.http.counters import CATALOG, Counters, slot
+from registry.infra.http.counters import CATALOG, GLOBAL, SLOTS, Counters, Stamp, slot
 
 _KNOWN: Final = 10_000
 _PAUSE: Final = 0.5
+_ALL: Final = tuple(range(SLOTS))
 
 
 class Changes:
@@ -23,27 +24,50 @@ class Changes:
         self._db = db
         self.counters = counters
         self._known: set[str] = set()
+        self._names: Stamp | None = None
         self._settling: set[asyncio.Task[None]] = set()
 
     @asynccontextmanager
     async def of(self, name: str) -> AsyncIterator[None]:
         """Around the commit of a change of this repository's manifests, tags or blobs."""
-        async with self.around((slot(name),)):
+        async with self._named((slot(name),), self._stamp_of_names()):
             yield
 
     @asynccontextmanager
     async def making(self, name: str, *, changing: bool) -> AsyncIterator[None]:
         """Around a commit that makes the repository when absent and, if `changing`, changes what is in it."""
         slots = (slot(name),) if changing else ()
-        if name in self._known:
-            async with self.around(slots):
+        names = self._stamp_of_names()
+        if names is not None and name in self._known:
+            async with self._named(slots, names):
                 yield
             return
-        async with self.around((CATALOG, *slots)):
+        async with self._named((CATALOG, *slots), names):
             yield
         if len(self._known) >= _KNOWN:
             self._known.clear()
-        self._known.add(name)
+        if names is not None and names is self._stamp_of_names():
+            self._known.add(name)
+
+    def _stamp_of_names(self) -> Stamp | None:
+        """A stamp of the names of all repositories, the same object while none is taken away; None while one is."""
+        if self.counters is None:
+            return None
+        if self._names is None or not self.counters.holds(self._names):
+            self._known.clear()
+            self._names = self.counters.stamp((GLOBAL,))
+        return self._names
+
+    @asynccontextmanager
+    async def _named(self, slots: tuple[int, ...], names: Stamp | None) -> AsyncIterator[None]:
+        """As `around`; where names were taken away meanwhile, the change may be one of any repository."""
+        try:
+            async with self.around(slots):
+                yield
+        finally:
+            if self.counters is not None and (names is None or not self.counters.holds(names)):
+                async with self.around(_ALL):
+                    pass
 
     @asynccontextmanager
     async def around(self, slots: tuple[int, ...]) -> AsyncIterator[None]:

@@ -64,5 +64,5 @@ def _with(answer: Answer, body: bytes, size: int) -> Answer:
 
 async def delete(call: Call) -> Answer:
     """DELETE (end-10): gone from this repository at once."""
-    await retire.blob(call.shelf, call.name, parse_digest(call.reference))
+    await retire.blob(call.shelf, call.name, parse_digest(call.reference), call.terms)
     return reply(202)

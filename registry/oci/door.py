@@ -10,6 +10,7 @@ from starlette.types import Receive
 
 from registry.auth.model import Actor
 from registry.content.shelf import Shelf
+from registry.content.terms import OPEN_TERMS, Terms
 from registry.core.digest import Digest, parse_digest
 from registry.core.errors import PageInvalid
 from registry.core.names import check_tag
@@ -23,7 +24,7 @@ _COUNT: Final = re.compile(r"\d{1,4000}", re.ASCII)
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One request to the door: who calls, for which repository, with which last path segment."""
+    """One request to the door: who calls, for which repository, with which last path segment, under which terms."""
 
     shelf: Shelf
     actor: Actor
@@ -32,6 +33,7 @@ class Call:
     name: str
     reference: str
     body_timeout: float
+    terms: Terms = OPEN_TERMS
 
 
 def reply(

@@ -46,7 +46,8 @@ async def write(call: Call) -> Answer:
         raise TooLarge(f"A manifest has at most {MANIFEST_LIMIT} bytes.")
     raw = await read_all(call.receive, MANIFEST_LIMIT, call.body_timeout)
     content_type = call.request.headers.get("content-type")
-    return _created(call.name, await push(call.shelf, call.name, Pushed(raw, content_type, reference, tags)))
+    pushed = Pushed(raw, content_type, reference, tags)
+    return _created(call.name, await push(call.shelf, call.name, pushed, call.terms))
 
 
 def _created(name: str, receipt: Receipt) -> Answer:
@@ -62,5 +63,5 @@ def _created(name: str, receipt: Receipt) -> Answer:
 
 async def delete(call: Call) -> Answer:
     """DELETE (end-9): of a tag, or of a manifest with its tags."""
-    await retire.manifest(call.shelf, call.name, manifest_reference(call.reference))
+    await retire.manifest(call.shelf, call.name, manifest_reference(call.reference), call.terms)
     return reply(202)

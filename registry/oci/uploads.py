@@ -6,7 +6,8 @@ from contextlib import aclosing
 from typing import Final
 
 from registry.content import blobs, uploads
-from registry.content.uploads import Chunk, Pour, Session
+from registry.content.chunks import Chunk, Pour
+from registry.content.uploads import Session
 from registry.core.digest import Digest, parse_algorithm, parse_digest
 from registry.core.errors import BadRequest, DigestInvalid, NameInvalid, TooLarge, UploadRangeInvalid
 from registry.core.names import check_name
@@ -27,8 +28,8 @@ async def start(call: Call) -> Answer:
     algorithm = parse_algorithm(query["digest-algorithm"]) if "digest-algorithm" in query else "sha256"
     if "mount" in query:
         mounted = parse_digest(query["mount"])
-        source = _source(query.get("from"))
-        if source is not _NOWHERE and await blobs.mount(call.shelf, source, call.name, mounted):
+        sources = _sources(query.get("from"))
+        if await blobs.mount(call.shelf, sources, call.name, mounted, call.terms):
             return _created(call.name, mounted)
         return await _opened(call, mounted.algorithm)
     if "digest" not in query:
@@ -40,20 +41,17 @@ async def start(call: Call) -> Answer:
     if limit is not None and (_content_length(call) or 0) > limit:
         raise TooLarge(f"A blob has at most {limit} bytes here.")
     with metrics.UPLOADS_INFLIGHT.track_inprogress():
-        await uploads.whole(call.shelf, call.name, call.actor.principal, digest, _chunk(call))
+        await uploads.whole(call.shelf, call.name, call.actor.principal, digest, _chunk(call), call.terms)
     return _created(call.name, digest)
 
 
-_NOWHERE: Final = "\0"
-
-
-def _source(name: str | None) -> str | None:
+def _sources(name: str | None) -> list[str] | None:
     if name is None:
         return None
     try:
-        return check_name(name)
+        return [check_name(name)]
     except NameInvalid:
-        return _NOWHERE
+        return []
 
 
 def _empty(digest: Digest) -> Digest:
@@ -68,7 +66,7 @@ _EMPTY: Final = {
 
 
 async def _opened(call: Call, algorithm: str) -> Answer:
-    session = await uploads.start(call.shelf, call.name, call.actor.principal, algorithm)
+    session = await uploads.start(call.shelf, call.name, call.actor.principal, algorithm, call.terms)
     fields = _progress(session, 0) | {"OCI-Chunk-Min-Length": str(CHUNK_MINIMUM)}
     return reply(202, fields)
 
@@ -105,7 +103,7 @@ async def finish(call: Call) -> Answer:
     length = stated.length if stated.start is not None else None
     try:
         with metrics.UPLOADS_INFLIGHT.track_inprogress():
-            await uploads.finish(call.shelf, session, digest, _chunk(call, stated.start, length))
+            await uploads.finish(call.shelf, session, digest, _chunk(call, stated.start, length), call.terms)
     except UploadRangeInvalid as error:
         raise _placed(session, error) from error
     return _created(call.name, digest)

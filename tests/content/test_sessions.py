@@ -13,6 +13,7 @@ import httpx
 import pytest
 
 from registry.content import jobs, sql_uploads, uploads
+from registry.content.chunks import Chunk
 from registry.infra.storage import directory, hashing
 from registry.infra.storage.keys import upload_key
 from tests.content.faults import Action, all_time_passes, before, everything_falls_due, lost_after, lost_before
@@ -376,7 +377,7 @@ async def test_what_came_is_written_before_an_upload_that_is_cancelled_twice_end
 
     monkeypatch.setattr(directory.UploadFile, "put", slow)
     session = await uploads.start(shelf, "a", "anybody", "sha256")
-    task = asyncio.ensure_future(uploads.append(shelf, session, uploads.Chunk(pieces())))
+    task = asyncio.ensure_future(uploads.append(shelf, session, Chunk(pieces())))
     await came.wait()
     task.cancel()
     await asyncio.to_thread(writing.wait, 10)

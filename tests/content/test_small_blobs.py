@@ -9,8 +9,8 @@ import httpx
 import pytest
 
 from registry.content import uploads
+from registry.content.chunks import Chunk
 from registry.content.fsck import compare
-from registry.content.uploads import Chunk
 from registry.core.digest import digest_of
 from registry.core.errors import BlobUploadUnknown
 

@@ -1,0 +1,132 @@
+"""Statements on repositories as wholes: their names, and how they go. Each takes a connection."""
+
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Repository:
+    """A repository by its id, and the namespace that it belongs to, if any."""
+
+    id: int
+    namespace: int | None
+
+
+async def namespace(connection: Any, repo: int) -> int | None:
+    """The namespace that a repository belongs to."""
+    found = await connection.fetchval("SELECT namespace FROM repositories WHERE id = $1", repo)
+    return None if found is None else int(found)
+
+
+async def begin_deleting(connection: Any, name: str) -> Repository | None:
+    """Nobody finds the live repository of this name any more; None where there is none."""
+    row = await connection.fetchrow(
+        "UPDATE repositories SET state = 'deleting' WHERE name = $1 AND state = 'live' RETURNING id, namespace", name
+    )
+    return Repository(**dict(row)) if row else None
+
+
+async def find_for_rename(connection: Any, name: str) -> Repository | None:
+    """The live repository of this name, which nobody else renames or deletes meanwhile; pushes go on."""
+    row = await connection.fetchrow(
+        "SELECT id, namespace FROM repositories WHERE name = $1 AND state = 'live' FOR NO KEY UPDATE", name
+    )
+    return Repository(**dict(row)) if row else None
+
+
+async def is_of(connection: Any, name: str, space: int) -> bool:
+    """Whether a repository of this name would belong to the namespace, under its present slug."""
+    return bool(
+        await connection.fetchval("SELECT namespace_of($1) = $2 AND current_name($1) = $1", name, space) or False
+    )
+
+
+async def rename(connection: Any, repo: int, old: str, new: str) -> bool:
+    """Give a repository another name and let the old one lead to it; False when another has or had the new one."""
+    await connection.execute("DELETE FROM repository_aliases WHERE name = $1 AND repo = $2", new, repo)
+    if await connection.fetchval("SELECT 1 FROM repository_aliases WHERE name = $1", new):
+        return False
+    await connection.execute("UPDATE repositories SET name = $2 WHERE id = $1", repo, new)
+    await connection.execute(
+        "INSERT INTO repository_aliases (name, repo) VALUES ($1, $2) ON CONFLICT (name) DO UPDATE SET repo = $2",
+        old,
+        repo,
+    )
+    return True
+
+
+async def holders(connection: Any, digest: str, limit: int) -> list[str]:
+    """At most `limit` live repositories that have a blob, any of them."""
+    rows = await connection.fetch(
+        "SELECT r.name FROM blob_links l JOIN repositories r ON r.id = l.repo "
+        "WHERE l.digest = $1 AND r.state = 'live' LIMIT $2",
+        digest,
+        limit,
+    )
+    return [row["name"] for row in rows]
+
+
+async def take_deleting(connection: Any, after: int) -> Repository | None:
+    """The next repository that is being deleted, locked; one that an action still works in is left for later."""
+    row = await connection.fetchrow(
+        "SELECT id, namespace FROM repositories WHERE state = 'deleting' AND id > $1 "
+        "ORDER BY id LIMIT 1 FOR UPDATE SKIP LOCKED",
+        after,
+    )
+    return Repository(**dict(row)) if row else None
+
+
+async def open_uploads(connection: Any, repo: int, limit: int) -> list[tuple[str, str | None]]:
+    """At most `limit` sessions that are not done: their ids, and the digests that they were becoming."""
+    rows = await connection.fetch(
+        "SELECT id::text, digest FROM uploads WHERE repo = $1 AND state <> 'done' ORDER BY id LIMIT $2", repo, limit
+    )
+    return [(row["id"], row["digest"]) for row in rows]
+
+
+async def delete_uploads(connection: Any, repo: int, ids: list[str]) -> None:
+    """Forget these sessions, and all that are done."""
+    await connection.execute(
+        "DELETE FROM uploads WHERE repo = $1 AND (state = 'done' OR id = ANY ($2::text[]::uuid[]))", repo, ids
+    )
+
+
+async def delete_links(connection: Any, repo: int, limit: int) -> list[str]:
+    """Take at most `limit` blobs out of the repository: their digests."""
+    return await _delete_some(connection, "blob_links", repo, limit)
+
+
+async def delete_tags(connection: Any, repo: int, limit: int) -> int:
+    """Remove at most `limit` tags: how many."""
+    rows = await connection.fetch(
+        "DELETE FROM tags WHERE repo = $1 AND name IN ("
+        "SELECT name FROM tags WHERE repo = $1 ORDER BY name LIMIT $2 FOR UPDATE) RETURNING 1",
+        repo,
+        limit,
+    )
+    return len(rows)
+
+
+async def delete_manifests(connection: Any, repo: int, limit: int) -> list[str]:
+    """Remove at most `limit` manifests, which have no tags any more: their digests."""
+    return await _delete_some(connection, "manifests", repo, limit)
+
+
+async def _delete_some(connection: Any, table: str, repo: int, limit: int) -> list[str]:
+    rows = await connection.fetch(
+        f"DELETE FROM {table} WHERE repo = $1 AND digest IN ("
+        f"SELECT digest FROM {table} WHERE repo = $1 ORDER BY digest LIMIT $2 FOR UPDATE) RETURNING digest",
+        repo,
+        limit,
+    )
+    return [row["digest"] for row in rows]
+
+
+async def queue_blobs(connection: Any, digests: list[str]) -> None:
+    """Let the sweep look whether anybody still has these blobs."""
+    await connection.execute("SELECT queue_review('blob', 0, $1, clock_timestamp())", digests)
+
+
+async def delete(connection: Any, repo: int) -> None:
+    """Remove an empty repository, with its grants and the names that led to it."""
+    await connection.execute("DELETE FROM repositories WHERE id = $1", repo)
