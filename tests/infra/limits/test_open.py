@@ -5,13 +5,13 @@ from typing import Any
 
 import pytest
 
-from registry.parts import open_limits
 from registry.config import load
 from registry.infra.limits.memory import MemoryWindows
 from registry.infra.limits.model import UNLIMITED, Kind
 from registry.infra.limits.redis import RedisWindows
 from registry.infra.limits.shared import SharedWindows
 from registry.infra.telemetry import metrics
+from registry.parts import open_limits
 
 ELSEWHERE = {"DATABASE_URL": "postgresql://db/gati"}
 REDIS = {"REDIS_URL": "redis://redis"}
