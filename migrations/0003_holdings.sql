@@ -76,7 +76,8 @@ $$;
 
 DROP FUNCTION ensure_repository(text);
 -- The live repository of this name, or the one that had it before, made when absent: in an open registry of no namespace, else in
--- one that exists. A name with a former slug of its namespace gets the present one.
+-- one that exists. A name with a former slug of its namespace gets the present one. The advisory lock keeps that from being changed
+-- meanwhile; unlike those on rows it is a queue, which many pushers cannot jump.
 CREATE FUNCTION ensure_repository(p_name text, p_by jsonb) RETURNS bigint LANGUAGE plpgsql VOLATILE AS $$
 DECLARE r bigint; n bigint; most bigint; present text := p_name;
 BEGIN
@@ -88,6 +89,7 @@ BEGIN
         EXIT WHEN FOUND;
         PERFORM 1 FROM instance FOR SHARE;
         IF (SELECT has_accounts FROM instance) THEN
+            PERFORM pg_advisory_xact_lock_shared(hashtextextended('names of ' || namespace_of(present), 0));
             SELECT id, (policies ->> 'repositories')::bigint INTO n, most FROM namespaces
             WHERE id = namespace_of(present) AND state = 'live' FOR KEY SHARE;
             IF n IS NULL THEN RAISE SQLSTATE 'GT404' USING MESSAGE = 'namespace'; END IF;

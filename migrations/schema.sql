@@ -23,6 +23,7 @@ BEGIN
         EXIT WHEN FOUND;
         PERFORM 1 FROM instance FOR SHARE;
         IF (SELECT has_accounts FROM instance) THEN
+            PERFORM pg_advisory_xact_lock_shared(hashtextextended('names of ' || namespace_of(present), 0));
             SELECT id, (policies ->> 'repositories')::bigint INTO n, most FROM namespaces
             WHERE id = namespace_of(present) AND state = 'live' FOR KEY SHARE;
             IF n IS NULL THEN RAISE SQLSTATE 'GT404' USING MESSAGE = 'namespace'; END IF;
