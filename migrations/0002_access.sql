@@ -2,7 +2,7 @@
 -- Lock order of every action: instance, namespaces, slugs, accounts, members, teams, grants, credentials; then that of 0001;
 -- holdings, usage and audit_events last (0003 says why that cannot deadlock).
 
--- Open until the first account is made: then never again.
+-- Open until the first account is made: then never again. That transaction locks the table of repositories before all else.
 ALTER TABLE instance ADD COLUMN has_accounts boolean NOT NULL DEFAULT false;
 
 CREATE TABLE namespaces (

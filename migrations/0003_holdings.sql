@@ -76,8 +76,8 @@ $$;
 
 DROP FUNCTION ensure_repository(text);
 -- The live repository of this name, or the one that had it before, made when absent: in an open registry of no namespace, else in
--- one that exists. A name with a former slug of its namespace gets the present one. The advisory lock keeps its name from being
--- changed meanwhile; unlike those on rows it is a queue, which many pushers cannot jump.
+-- one that exists. A name with a former slug of its namespace gets the present one. The advisory lock keeps that from being changed
+-- meanwhile; unlike those on rows it is a queue, which many pushers cannot jump.
 CREATE FUNCTION ensure_repository(p_name text, p_by jsonb) RETURNS bigint LANGUAGE plpgsql VOLATILE AS $$
 DECLARE r bigint; n bigint; most bigint; present text := p_name;
 BEGIN

@@ -6,11 +6,13 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, Final
 
+import asyncpg
+
 from registry.audit.model import By, Event
 from registry.audit.record import record
 from registry.auth import people
 from registry.auth.realm import Realm, namespace_slot
-from registry.core.errors import Conflict, NameUnknown, PreconditionFailed, Unprocessable
+from registry.core.errors import Conflict, NameUnknown, PreconditionFailed, Unavailable, Unprocessable
 from registry.core.slugs import check_slug, skeleton
 from registry.infra.http.counters import CATALOG, GLOBAL
 from registry.namespaces import sql_members, sql_spaces
@@ -76,7 +78,7 @@ async def add(connection: Any, kind: str, slug: str, display_name: str) -> int:
         Conflict: the name is taken, was once, or looks like one that is: whose it is, it does not say.
     """
     made = await sql_spaces.insert(connection, kind, slug, display_name)
-    if not await sql_spaces.claim(connection, Slug(skeleton(slug), kind, slug, made, "current")):
+    if made is None or not await sql_spaces.claim(connection, Slug(skeleton(slug), kind, slug, made, "current")):
         raise taken(slug)
     return made
 
@@ -182,13 +184,20 @@ async def changing(
         NameUnknown, PreconditionFailed: there is none; it is not of this version any more.
     """
     announced = (GLOBAL,) if GLOBAL in slots else (namespace_slot(namespace), *slots)
-    async with realm.changes.around(announced), realm.db.transaction() as connection:
-        found = there(await sql_spaces.lock(connection, namespace))
-        if version is not None and version != found.version:
-            raise PreconditionFailed(
-                f"The namespace {found.name} was changed meanwhile: read it again.", detail={"version": found.version}
-            )
-        yield connection, found
+    try:
+        async with realm.changes.around(announced), realm.db.transaction() as connection:
+            found = there(await sql_spaces.lock(connection, namespace))
+            _check_version(found, version)
+            yield connection, found
+    except asyncpg.DeadlockDetectedError as error:
+        raise Unavailable("Too many changes of the same accounts at once; try again.") from error
+
+
+def _check_version(found: Namespace, version: int | None) -> None:
+    if version is not None and version != found.version:
+        raise PreconditionFailed(
+            f"The namespace {found.name} was changed meanwhile: read it again.", detail={"version": found.version}
+        )
 
 
 def there(found: Namespace | None) -> Namespace:

@@ -27,16 +27,15 @@ class Slug:
     standing: str
 
 
-async def insert(connection: Any, kind: str, slug: str, display_name: str) -> int:
-    """A new private namespace."""
-    return int(
-        await connection.fetchval(
-            "INSERT INTO namespaces (kind, slug, display_name) VALUES ($1, $2, $3) RETURNING id",
-            kind,
-            slug,
-            display_name,
-        )
+async def insert(connection: Any, kind: str, slug: str, display_name: str) -> int | None:
+    """A new private namespace; None where one of this kind has the slug."""
+    found = await connection.fetchval(
+        "INSERT INTO namespaces (kind, slug, display_name) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING RETURNING id",
+        kind,
+        slug,
+        display_name,
     )
+    return None if found is None else int(found)
 
 
 async def claim(connection: Any, slug: Slug) -> bool:
