@@ -2,6 +2,8 @@
 
 import asyncio
 import contextlib
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
 from registry.audit.denials import Denials
@@ -44,24 +46,33 @@ class Access:
         with contextlib.suppress(Unavailable):
             await self.identifier.flush_last_use()
 
-    async def close(self) -> None:
-        """Write what is left, and let go."""
+    async def finish(self) -> None:
+        """Write what is left."""
         if self._writing is not None:
             await self._writing
         await self._write()
-        await self.limiter.close()
-        self.realm.passwords.close()
 
 
-async def open_access(settings: Settings, shelf: Shelf) -> Access:
+@asynccontextmanager
+async def open_access(settings: Settings, shelf: Shelf) -> AsyncIterator[Access]:
     """Who decides by these settings.
 
     Raises:
         Unavailable: the database, the file of secrets or that of the limits cannot be used.
     """
-    realm = await open_realm(settings, shelf)
+    async with open_realm(settings, shelf) as realm:
+        limiter = open_limits(settings, shelf.secret)
+        access = _access(settings, realm, limiter)
+        try:
+            yield access
+        finally:
+            await access.finish()
+            await limiter.close()
+
+
+def _access(settings: Settings, realm: Realm, limiter: Limiter) -> Access:
     issuer = settings.public_url or AUDIENCE
-    keys, limiter, denials = KeyRing(realm), open_limits(settings, shelf.secret), Denials()
+    keys, denials = KeyRing(realm), Denials()
     identifier = Identifier(realm, keys, Expected((issuer,), AUDIENCE))
     browsers = BrowserGuard(settings.public_url, settings.allowed_hosts, settings.cors_origins)
     rules = Rules(settings.is_open, settings.public_url, Addresses(settings.trusted_proxies))

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -12,7 +13,10 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from registry import worker
 from registry.access import Access, open_access
 from registry.audit.jobs import writing
+from registry.audit.model import By
+from registry.auth.bootstrap import OPERATOR, initial_password
 from registry.config import Settings
+from registry.content import repositories
 from registry.content.shelf import Shelf
 from registry.core.errors import RouteUnknown, Unavailable
 from registry.infra.http.boundary import Boundary
@@ -23,6 +27,9 @@ from registry.oci.routes import OciDoor
 from registry.oci.token import TokenDoor
 from registry.parts import open_shelf
 from registry.web import operations
+from registry.web.rest import Behind, RestDoor
+from registry.web.rows import rows
+from registry.web.site import Site
 
 
 def create_app(settings: Settings) -> ASGIApp:
@@ -39,9 +46,25 @@ class Application:
         wait = settings.body_timeout.total_seconds()
         self.oci = OciDoor(self.shelf, lambda: self.access().guard, wait)
         self._token = TokenDoor(lambda: self.access().issuer, wait)
-        self._site = Router(
-            operations.routes(self.check), default=_nothing, redirect_slashes=False, lifespan=lambda _: self.lifespan()
+        self._rest = RestDoor(
+            rows(self._site_of(settings)),
+            Behind(lambda: self.access().realm, lambda: self.access().rest, self._refused, wait),
         )
+        self._site = Router(
+            operations.routes(self.check, self.jwks), default=_nothing, redirect_slashes=False, lifespan=lambda _: self.lifespan()
+        )
+
+    def _site_of(self, settings: Settings) -> Site:
+        return Site(
+            takes_sign_ups=settings.takes_sign_ups,
+            initial_password=initial_password(settings.data_dir),
+            attempts=lambda: self.access().guard,
+            identifier=lambda: self.access().identifier,
+            remove_repository=lambda name: repositories.delete(self.shelf(), name, OPERATOR),
+        )
+
+    def _refused(self, by: By, action: str, target: str, namespace: int | None) -> None:
+        self.access().denials.note(by, action, target, namespace)
 
     def shelf(self) -> Shelf:
         """The content that the lifespan opened."""
@@ -66,6 +89,10 @@ class Application:
         except OSError as error:
             raise Unavailable(f"The storage does not answer: {error.strerror}.") from error
 
+    async def jwks(self) -> dict[str, Any]:
+        """The keys that verify registry tokens now."""
+        return await self.access().keys.jwks(time.time())
+
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One request, or the lifespan."""
         path = scope.get("path", "")
@@ -73,6 +100,8 @@ class Application:
             await self.oci(scope, receive, send)
         elif path == "/token":
             await self._token(scope, receive, send)
+        elif path.startswith("/v1/"):
+            await self._rest(scope, receive, send)
         else:
             scope["route_name"] = path.strip("/") if path in {"/health", "/ready", "/metrics"} else "other"
             await self._site(scope, receive, send)
@@ -83,22 +112,21 @@ class Application:
         async with contextlib.AsyncExitStack() as opened:
             shelf = await open_shelf(self._settings)
             opened.push_async_callback(shelf.close)
-            access = await open_access(self._settings, shelf)
-            opened.push_async_callback(access.close)
+            access = await opened.enter_async_context(open_access(self._settings, shelf))
             self._opened = shelf, access
             opened.callback(self._forget)
             state = self._open_lane(shelf, access)
-            async with self._worker(shelf), writing(access.denials, shelf.db):
+            async with self._worker(shelf, access), writing(access.denials, shelf.db):
                 yield state
 
     @asynccontextmanager
-    async def _worker(self, shelf: Shelf) -> AsyncIterator[None]:
+    async def _worker(self, shelf: Shelf, access: Access) -> AsyncIterator[None]:
         if self._settings.jobs != "inline":
             yield
             return
         stop = asyncio.Event()
-        pauses = (self._settings.sweep_interval, stop, self._settings.retention_interval)
-        task = asyncio.create_task(worker.run(shelf, *pauses))
+        pauses = worker.Pauses(self._settings.sweep_interval, self._settings.retention_interval)
+        task = asyncio.create_task(worker.run(shelf, access.realm, pauses, stop))
         try:
             yield
         finally:

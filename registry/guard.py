@@ -8,7 +8,7 @@ import time
 from base64 import b64encode
 from collections.abc import Awaitable, Callable, MutableMapping
 from dataclasses import dataclass, replace
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from starlette.datastructures import Headers
 
@@ -36,6 +36,7 @@ _REMEMBERED: Final = 10_000
 _LONGEST: Final = 300.0
 _CATALOG: Final = "registry:catalog:*"
 _Scope = MutableMapping[str, Any]
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +141,7 @@ class Guard:
         found = self._keepers.identifier.recall(sent.authorization, now)
         if found is None:
             identify = self._keepers.identifier.identify
-            found = await self._counting(
+            found = await self.attempt(
                 sent.address, claimed_name(sent.authorization), lambda: identify(sent.authorization, sent.address, now)
             )
         return sent, found
@@ -158,18 +159,23 @@ class Guard:
         values = [b"Basic " + b64encode(f"{name}:{secret}".encode("utf-8", "surrogatepass"))]
         check = self._keepers.identifier.identify
         return await self._let_in(
-            sent, await self._counting(sent.address, name, lambda: check(values, sent.address, time.time()))
+            sent, await self.attempt(sent.address, name, lambda: check(values, sent.address, time.time()))
         )
 
     async def renew(self, scope: _Scope, secret: str) -> Caller:
         """Whoever a refresh token of this registry was given to."""
         sent, check = self._sent(scope), self._keepers.identifier.refresh_holder
         return await self._let_in(
-            sent, await self._counting(sent.address, "", lambda: check(secret, sent.address, time.time()))
+            sent, await self.attempt(sent.address, "", lambda: check(secret, sent.address, time.time()))
         )
 
-    async def _counting(self, address: str, account: str, check: Callable[[], Awaitable[Identified]]) -> Identified:
-        """The answer of a check of a credential, which is not made where too many have failed."""
+    async def attempt(self, address: str, account: str, check: Callable[[], Awaitable[T]]) -> T:
+        """The answer of a check of a credential of this account; a failure counts, and too many leave it out.
+
+        Raises:
+            InvalidCredentials: it was not good.
+            TooManyRequests: too many were not.
+        """
         place = bucket(address)
         await self._keepers.limiter.check_attempts(place, account)
         try:

@@ -2,7 +2,8 @@
 
 import asyncio
 import os
-from contextlib import AsyncExitStack
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -101,7 +102,8 @@ def _policy(settings: Settings) -> Policy:
     )
 
 
-async def open_realm(settings: Settings, shelf: Shelf) -> Realm:
+@asynccontextmanager
+async def open_realm(settings: Settings, shelf: Shelf) -> AsyncIterator[Realm]:
     """What accounts and their credentials need, with a key that signs tokens.
 
     Raises:
@@ -110,5 +112,10 @@ async def open_realm(settings: Settings, shelf: Shelf) -> Realm:
     secrets = await asyncio.to_thread(Secrets.load, settings.secrets_file)
     mail = Mail(settings.smtp_url, settings.mail_from) if settings.smtp_url and settings.mail_from else None
     realm = Realm(shelf.db, shelf.changes, secrets, Passwords(), mail, lambda: datetime.now(UTC), settings.public_url)
-    await signing.ensure(realm, settings.jwt_secret)
-    return realm
+    try:
+        await signing.ensure(realm, settings.jwt_secret)
+        yield realm
+    finally:
+        if mail is not None:
+            await mail.close()
+        realm.passwords.close()

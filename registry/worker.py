@@ -3,33 +3,55 @@
 import asyncio
 import contextlib
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
 
 import structlog
 
 from registry.audit.jobs import keep_sealing
+from registry.audit.model import By
+from registry.auth.jobs import expire
+from registry.auth.realm import Realm
+from registry.content import repositories
 from registry.content.jobs import sweep
 from registry.content.retention import keep_retention
 from registry.content.shelf import Shelf
 from registry.core.errors import Unavailable
 from registry.infra.jobs.outbox import Handler, deliver, depth
+from registry.infra.jobs.repeating import repeat
 from registry.infra.telemetry import metrics
+from registry.namespaces.members import end_expired
+from registry.namespaces.removal import resume
 
 HANDLERS: Mapping[str, list[Handler]] = {}
-_HOUR: Final = timedelta(hours=1)
+_ACCOUNTS: Final = 10.0
+_OPERATOR: Final = By(None, "gati-registry")
 _log = structlog.get_logger("registry.worker")
 
 
-async def run(shelf: Shelf, interval: timedelta, stop: asyncio.Event, retention: timedelta = _HOUR) -> None:
-    """Work until `stop` is set; a database that is gone is waited for.
+@dataclass(frozen=True, slots=True)
+class Pauses:
+    """That of the sweep when nothing was due, and that between runs of the retention policies."""
 
-    `interval` is the pause of the sweep when nothing was due, `retention` that between runs of the retention policies.
-    """
+    sweep: timedelta
+    retention: timedelta
+
+
+async def run(shelf: Shelf, realm: Realm, pauses: Pauses, stop: asyncio.Event) -> None:
+    """Work until `stop` is set; a database that is gone is waited for."""
     async with asyncio.TaskGroup() as group:
         group.create_task(keep_sealing(shelf.db, stop))
-        group.create_task(keep_retention(shelf, stop, retention.total_seconds()))
-        await _deliver_and_sweep(shelf, interval, stop)
+        group.create_task(keep_retention(shelf, stop, pauses.retention.total_seconds()))
+        group.create_task(repeat(lambda: _look_after_accounts(shelf, realm), stop, _ACCOUNTS))
+        await _deliver_and_sweep(shelf, pauses.sweep, stop)
+
+
+async def _look_after_accounts(shelf: Shelf, realm: Realm) -> None:
+    """End what has run out, and finish the deletions of namespaces."""
+    await expire(shelf.db, realm.clock())
+    await end_expired(realm)
+    await resume(realm, lambda name: repositories.delete(shelf, name, _OPERATOR))
 
 
 async def _deliver_and_sweep(shelf: Shelf, interval: timedelta, stop: asyncio.Event) -> None:

@@ -11,6 +11,8 @@ from registry.core.errors import Unavailable
 from registry.infra.jobs.outbox import deliver
 from tests.pushing import digest, push_blob, push_image
 
+PAUSES = worker.Pauses(timedelta(milliseconds=1), timedelta(hours=1))
+
 
 async def test_a_fact_reaches_its_handler_once(client: httpx.AsyncClient, shelf: Any) -> None:
     named = await push_image(client, "a", b"x")
@@ -39,12 +41,12 @@ async def test_a_handler_that_fails_gets_the_fact_three_times(client: httpx.Asyn
     assert tries == ["manifest.pushed"] * 3
 
 
-async def test_the_worker_sweeps_and_ends_when_told(client: httpx.AsyncClient, shelf: Any) -> None:
+async def test_the_worker_sweeps_and_ends_when_told(client: httpx.AsyncClient, shelf: Any, server: Any) -> None:
     named = await push_blob(client, "a", b"garbage")
     async with shelf.db.connection() as connection:
         await connection.execute("UPDATE review SET due = clock_timestamp()")
     stop = asyncio.Event()
-    task = asyncio.create_task(worker.run(shelf, timedelta(milliseconds=1), stop))
+    task = asyncio.create_task(worker.run(shelf, server.access().realm, PAUSES, stop))
     while (await client.get(f"/v2/a/blobs/{named}")).status_code == 200:  # noqa: ASYNC110 - let the worker run
         await asyncio.sleep(0)
     stop.set()
@@ -64,7 +66,7 @@ async def test_the_worker_waits_for_a_database_that_is_gone(
         raise Unavailable("The database does not answer.") if len(tries) % 2 else ValueError
 
     monkeypatch.setattr(worker, "deliver", gone)
-    await worker.run(shelf, timedelta(milliseconds=1), stop)
+    await worker.run(shelf, server.access().realm, PAUSES, stop)
     assert len(tries) == 3
 
 

@@ -7,9 +7,11 @@ import os
 import signal
 import socket
 import ssl
+import sys
 import tempfile
 from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
@@ -21,6 +23,7 @@ from registry import __version__
 from registry.admin import running
 from registry.admin.running import Refusal
 from registry.app import create_app
+from registry.auth import bootstrap
 from registry.config import CONFIG_VARIABLE, Settings
 from registry.core.hosts import is_loopback
 from registry.infra.db import embedded
@@ -29,6 +32,9 @@ from registry.infra.db.pool import connect_arguments
 from registry.infra.http.server import ServerOptions, bind, serve_many, serve_one
 from registry.infra.storage.directory import DirectoryStore
 from registry.infra.telemetry import metrics
+from registry.namespaces import opening
+from registry.namespaces.accounts import make_user
+from registry.parts import open_realm
 
 _SIGNALS: Final = (signal.SIGTERM, signal.SIGINT)
 _WILDCARDS: Final = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - shown, not bound
@@ -75,8 +81,9 @@ async def _serve(settings: Settings) -> int:
     try:
         async with _database(settings, stop):
             _prepare_storage(settings)
+            first = await _first_start(settings)
             with contextlib.closing(await _listen(settings)) as listener:
-                click.echo(banner(settings, listener.getsockname()[1]))
+                click.echo(banner(settings, listener.getsockname()[1], first))
                 return await _answer(settings, listener, stop)
     except _Stopped:
         return 0
@@ -199,7 +206,25 @@ async def _restarted(_: EmbeddedServer) -> None:
     _log.warning("PostgreSQL had ended and runs again")
 
 
-def banner(settings: Settings, port: int) -> str:
+@dataclass(frozen=True, slots=True)
+class Start:
+    """Whether there are accounts, and the password of the first administrator when this start made it."""
+
+    has_accounts: bool
+    password: str | None = None
+
+
+async def _first_start(settings: Settings) -> Start:
+    """Make the first administrator of a closed registry that has no account."""
+    async with running.shelf(settings) as shelf, open_realm(settings, shelf) as realm:
+        if settings.is_open:
+            async with shelf.db.connection() as connection:
+                return Start(await opening.has_ended(connection))
+        password = await bootstrap.ensure_administrator(realm, settings.data_dir, make_user)
+        return Start(has_accounts=True, password=password)
+
+
+def banner(settings: Settings, port: int, start: Start) -> str:
     """Where the registry listens, where its data lies, who may come in, and three commands to try."""
     shown = _WILDCARDS.get(settings.host, settings.host)
     place = f"[{shown}]:{port}" if ":" in shown else f"{shown}:{port}"
@@ -209,7 +234,8 @@ def banner(settings: Settings, port: int) -> str:
         f"  listens on  {scheme}://{place}"
         + (f"  (on every address: HOST={settings.host})" if shown != settings.host else ""),
         f"  data in     {settings.data_dir}",
-        f"  open to     {_audience(settings)}",
+        f"  open to     {_audience(settings, start)}",
+        *_first(settings, start),
         "Try:",
         f"  docker pull alpine && docker tag alpine {place}/demo/alpine && docker push {place}/demo/alpine",
         f"  echo hello > hello.txt && oras push {plain}{place}/demo/hello:v1 hello.txt",
@@ -218,9 +244,19 @@ def banner(settings: Settings, port: int) -> str:
     return "\n".join(lines)
 
 
-def _audience(settings: Settings) -> str:
+def _first(settings: Settings, start: Start) -> list[str]:
+    """Who the first administrator is; the password itself is for terminals alone."""
+    if start.password is None:
+        return []
+    shown = start.password if sys.stdout.isatty() else f"in {bootstrap.initial_password(settings.data_dir)}"
+    return [f"  log in as   {bootstrap.NAME}, first password {shown}, to be changed: gati account password"]
+
+
+def _audience(settings: Settings, start: Start) -> str:
     if not settings.is_open:
-        return "nobody without an account (ACCESS=closed)"
+        return "those who have accounts (ACCESS=closed)"
+    if start.has_accounts:
+        return "those who have accounts, since the first was made"
     if is_loopback(settings.host):
         return "everybody on this machine"
     return (

@@ -10,6 +10,7 @@ import uvloop
 from registry import worker
 from registry.admin import running
 from registry.config import Settings
+from registry.parts import open_realm
 
 
 @click.command()
@@ -23,6 +24,6 @@ async def _work(settings: Settings) -> None:
     stop, loop = asyncio.Event(), asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    async with running.shelf(settings) as shelf:
+    async with running.shelf(settings) as shelf, open_realm(settings, shelf) as realm:
         click.echo("The worker runs.")
-        await worker.run(shelf, settings.sweep_interval, stop, settings.retention_interval)
+        await worker.run(shelf, realm, worker.Pauses(settings.sweep_interval, settings.retention_interval), stop)

@@ -10,6 +10,7 @@ TAG_LENGTH: Final = 128
 _COMPONENT: Final = r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*"
 _NAME: Final = re.compile(rf"{_COMPONENT}(?:/{_COMPONENT})*")
 _TAG: Final = re.compile(r"[a-zA-Z0-9_][a-zA-Z0-9._-]{0,127}")
+_ROOTS: Final = frozenset({"users", "orgs"})
 _SHOWN: Final = 100
 
 
@@ -27,6 +28,8 @@ def check_name(name: str) -> str:
             "'.', '_', '__' or '-', joined by '/'.",
             detail={"name": name[:NAME_LENGTH]},
         )
+    if name in _ROOTS:
+        raise NameInvalid(f"{name} alone is no repository name: write {name}/<name>/<repository>.", detail={"name": name})
     return name
 
 

@@ -61,11 +61,12 @@ async def restricted(connection: Any) -> list[tuple[int, str]]:
 async def held(connection: Any, account: int | None) -> tuple[list[int], list[int]]:
     """The namespaces and the single repositories that an account has a role in."""
     row = await connection.fetchrow(
-        "WITH mine AS (SELECT namespace, repo FROM grants WHERE account = $1 "
-        "OR team IN (SELECT team FROM team_members WHERE account = $1)) "
-        "SELECT array(SELECT namespace FROM members WHERE account = $1 "
-        "AND (expires_at IS NULL OR expires_at > clock_timestamp()) "
-        "UNION SELECT namespace FROM mine WHERE repo IS NULL) AS namespaces, "
+        "WITH joined AS (SELECT namespace FROM members WHERE account = $1 "
+        "AND (expires_at IS NULL OR expires_at > clock_timestamp())), "
+        "mine AS (SELECT namespace, repo FROM grants WHERE account = $1 "
+        "UNION ALL SELECT namespace, repo FROM grants WHERE team IN (SELECT team FROM team_members WHERE account = $1) "
+        "AND namespace IN (SELECT namespace FROM joined)) "
+        "SELECT array(SELECT namespace FROM joined UNION SELECT namespace FROM mine WHERE repo IS NULL) AS namespaces, "
         "array(SELECT repo FROM mine WHERE repo IS NOT NULL) AS repositories",
         account,
     )

@@ -64,8 +64,12 @@ WITH place AS (
     WHERE m.account = $5 AND (m.expires_at IS NULL OR m.expires_at > clock_timestamp())
     UNION ALL
     SELECT g.role, NULL FROM grants g JOIN place p ON g.namespace = p.id
-    WHERE (g.repo IS NULL OR g.repo = (SELECT id FROM found))
-    AND (g.account = $5 OR g.team IN (SELECT team FROM team_members WHERE account = $5))
+    WHERE g.account = $5 AND g.repo = (SELECT id FROM found)
+    UNION ALL
+    SELECT g.role, m.expires_at FROM grants g JOIN place p ON g.namespace = p.id
+    JOIN team_members t ON t.team = g.team AND t.account = $5
+    JOIN members m ON m.namespace = p.id AND m.account = $5 AND (m.expires_at IS NULL OR m.expires_at > clock_timestamp())
+    WHERE g.repo IS NULL OR g.repo = (SELECT id FROM found)
 )
 SELECT coalesce((SELECT name FROM found), p.name) AS name, p.id AS namespace, p.slug, p.generation, p.policies,
     p.visibility AS namespace_visibility, (SELECT id FROM found) AS repository,

@@ -1,8 +1,8 @@
-"""What operators and their machines ask: /health, /ready, /metrics."""
+"""What operators and machines ask: /health, /ready, /metrics, and the keys that verify tokens."""
 
 import ipaddress
 from collections.abc import Awaitable, Callable
-from typing import Final
+from typing import Any, Final
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -17,8 +17,8 @@ _PROXIED: Final = ("forwarded", "x-forwarded-for", "x-forwarded-host", "x-forwar
 _FRESH: Final = {"Cache-Control": "no-store"}
 
 
-def routes(check: Callable[[], Awaitable[None]]) -> list[Route]:
-    """The rows.
+def routes(check: Callable[[], Awaitable[None]], keys: Callable[[], Awaitable[dict[str, Any]]]) -> list[Route]:
+    """The rows. `keys` answers the JWK Set (RFC 7517, section 5) of registry tokens.
 
     `check` raises the `RegistryError` that keeps this process from serving: the database or the storage does not
     answer, or the storage has only its reserve left. A process that stops is not ready either.
@@ -34,7 +34,15 @@ def routes(check: Callable[[], Awaitable[None]]) -> list[Route]:
             raise Unavailable(f"Not ready: {error.message}", headers=_FRESH) from error
         return JSONResponse({"status": "ready"}, headers=_FRESH)
 
-    return [Route("/health", _health), Route("/ready", ready), Route("/metrics", _Metrics().answer)]
+    async def jwks(_: Request) -> Response:
+        return JSONResponse(await keys(), headers={"Cache-Control": "max-age=60"}, media_type="application/jwk-set+json")
+
+    return [
+        Route("/health", _health),
+        Route("/ready", ready),
+        Route("/metrics", _Metrics().answer),
+        Route("/.well-known/jwks.json", jwks),
+    ]
 
 
 async def _health(_: Request) -> Response:
