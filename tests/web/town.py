@@ -120,7 +120,8 @@ class Town:
         return (await self.call("GET", "/v1/me", key=secret)).status_code == 200
 
 
-async def _forget_everybody(database_url: str) -> None:
+async def forget_everybody(database_url: str) -> None:
+    """There never was an account."""
     connection = await asyncpg.connect(database_url)
     await connection.execute("TRUNCATE accounts, namespaces, repositories, audit_events, audit_seals CASCADE")
     await connection.execute("UPDATE instance SET has_accounts = false")
@@ -131,7 +132,7 @@ async def _forget_everybody(database_url: str) -> None:
 async def town_of(environ: dict[str, str], **settings: str) -> AsyncIterator[Town]:
     """A registry without accounts."""
     found = load(environ | settings)
-    await _forget_everybody(environ["DATABASE_URL"])
+    await forget_everybody(environ["DATABASE_URL"])
     try:
         async with running(found) as app:
             removed: list[str] = []
@@ -151,4 +152,4 @@ async def town_of(environ: dict[str, str], **settings: str) -> AsyncIterator[Tow
             behind = Behind(lambda: app.access().realm, lambda: app.access().rest, app.access().denials.note, 5.0)
             yield Town(app, RestDoor(rows(site), behind), removed)
     finally:
-        await _forget_everybody(environ["DATABASE_URL"])
+        await forget_everybody(environ["DATABASE_URL"])
