@@ -19,6 +19,7 @@ COMMANDS: Final = {
     "doctor": "Say what is configured, reachable and wrong.",
     "fsck": "Compare the database with the stored bytes, both ways.",
     "audit": "Verify or export the audit log.",
+    "admin": "Look after accounts, namespaces and signing keys.",
 }
 _HIDDEN: Final = ("web-process",)
 _PACKAGE: Final = __name__.rpartition(".")[0] or "registry"

@@ -3,13 +3,17 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
 import asyncpg
 import click
 
+from registry.auth.bootstrap import OPERATOR
+from registry.auth.realm import Realm
 from registry.config import ConfigurationError, Settings, load_environment
+from registry.content import repositories
 from registry.content.shelf import Shelf
 from registry.core.errors import RegistryError
 from registry.infra.db import embedded
@@ -18,7 +22,7 @@ from registry.infra.db.migrate import migrate, pending
 from registry.infra.db.pool import MINIMUM_VERSION, connect_arguments
 from registry.infra.db.postgres_directory import Layout
 from registry.infra.telemetry import logs
-from registry.parts import open_shelf
+from registry.parts import open_realm, open_shelf
 
 _CONNECT_SECONDS: Final = 10.0
 F = TypeVar("F", bound=Callable[..., Any])
@@ -166,3 +170,28 @@ async def shelf(found: Settings) -> AsyncIterator[Shelf]:
             yield opened
         finally:
             await opened.close()
+
+
+@dataclass(frozen=True, slots=True)
+class Household:
+    """The registry as whoever runs it acts on it."""
+
+    shelf: Shelf
+    realm: Realm
+
+    async def remove_repository(self, name: str) -> None:
+        """Delete a repository with what is in it."""
+        await repositories.delete(self.shelf, name, OPERATOR)
+
+
+@asynccontextmanager
+async def household(found: Settings) -> AsyncIterator[Household]:
+    """Content and accounts, whether `serve` runs or not; mail that was begun is sent before it ends."""
+    async with shelf(found) as opened:
+        realm = await open_realm(found, opened)
+        try:
+            yield Household(opened, realm)
+            if realm.mail is not None:
+                await realm.mail.settled()
+        finally:
+            realm.passwords.close()

@@ -86,10 +86,10 @@ async def find_named(realm: Realm, name: str) -> Account:
         return there(await sql_accounts.select_named(connection, storable(name)))
 
 
-async def page(realm: Realm, after: int = 0, count: int = PAGE) -> list[Account]:
-    """Accounts by id, from the one after `after`; at most `count`, and at most 100."""
+async def page(realm: Realm, after: int = 0, count: int = PAGE, kind: str | None = None) -> list[Account]:
+    """Accounts, or those of a kind, by id, from the one after `after`; at most `count`, and at most 100."""
     async with realm.db.connection() as connection:
-        return await sql_accounts.page(connection, after, min(count, PAGE))
+        return await sql_accounts.page(connection, after, min(count, PAGE), kind)
 
 
 async def change_display_name(realm: Realm, by: By, account: int, display_name: str) -> None:
@@ -98,12 +98,21 @@ async def change_display_name(realm: Realm, by: By, account: int, display_name: 
     Raises:
         NotFound, Unprocessable: there is no such account; it is long or cannot be shown.
     """
-    if len(display_name) > _DISPLAY_NAME or not display_name.isprintable():
-        raise Unprocessable(f"A display name is one line of at most {_DISPLAY_NAME} characters.")
+    check_display_name(display_name)
     async with changing(realm, account) as connection:
         found = there(await sql_accounts.lock(connection, account))
         await sql_accounts.save(connection, replace(found, display_name=display_name))
         await record(connection, by, Event("account.changed", found.name, detail={"display_name": display_name}))
+
+
+def check_display_name(text: str) -> None:
+    """Nothing, when an account may be shown by this name.
+
+    Raises:
+        Unprocessable: it is long or cannot be shown.
+    """
+    if len(text) > _DISPLAY_NAME or not text.isprintable():
+        raise Unprocessable(f"A display name is one line of at most {_DISPLAY_NAME} characters.")
 
 
 async def change_email(realm: Realm, by: By, account: int, password: str, email: str) -> None:

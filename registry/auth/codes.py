@@ -69,8 +69,8 @@ async def verify(realm: Realm, by: By, code: str) -> None:
         await record(connection, by, Event("account.email-verified", account.name))
 
 
-def ask_reset(realm: Realm, by: By, address: str) -> None:
-    """Mail a code for a new password to whoever has this address; whether anybody does, nobody learns.
+def ask_reset(realm: Realm, by: By, whom: str) -> None:
+    """Mail a code for a new password to whoever has this address, or name; whether anybody does, nobody learns.
 
     All of it happens later, so that neither answer nor time tells. The mail goes to the address as the account has it.
 
@@ -78,15 +78,16 @@ def ask_reset(realm: Realm, by: By, address: str) -> None:
         Conflict: no mail is sent here.
         TooManyRequests: too much mail is waiting.
     """
-    _mail(realm).later(lambda: send_reset(realm, by, address))
+    _mail(realm).later(lambda: send_reset(realm, by, whom))
 
 
-async def send_reset(realm: Realm, by: By, address: str) -> None:
+async def send_reset(realm: Realm, by: By, whom: str) -> None:
     """What `ask_reset` does later; where nobody has proved the address, for three of the accounts that gave it."""
-    if not is_address(address):
-        return
     made = []
     async with realm.db.transaction() as connection:
+        address = whom if "@" in whom else await _address_of(connection, whom)
+        if not is_address(address):
+            return
         found = await sql_accounts.select_addressed(connection, address, _ACCOUNTS)
         helped = found[:1] if found and found[0].email_verified_at is not None else found
         for account in sorted(helped, key=lambda one: one.id):
@@ -99,6 +100,12 @@ async def send_reset(realm: Realm, by: By, address: str) -> None:
                 made.append(letters.reset(account.email or "", account.name, code, realm.public_url))
     for letter in made:
         await _mail(realm).send(letter)
+
+
+async def _address_of(connection: Any, name: str) -> str:
+    """The address of the account of this name; empty where there is none."""
+    found = await sql_accounts.select_named(connection, accounts.storable(name).lower())
+    return (found.email if found is not None else None) or ""
 
 
 async def reset(realm: Realm, by: By, code: str, password: str) -> str:

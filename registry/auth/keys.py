@@ -114,10 +114,27 @@ async def revoke(realm: Realm, by: By, account: int, key: int) -> None:
         await record(connection, by, Event("key.revoked", owner.name, detail=_shown(found)))
 
 
-async def page(realm: Realm, account: int, after: int = 0, count: int = PAGE) -> list[Credential]:
+async def page(
+    realm: Realm, account: int, after: int = 0, count: int = PAGE, kinds: tuple[str, ...] = _WITH_LIMITS
+) -> list[Credential]:
     """The live keys and refresh tokens of an account by id, after the one `after`; at most `count`, at most 100."""
     async with realm.db.connection() as connection:
-        return await sql_credentials.page(connection, account, realm.clock(), after, min(count, PAGE))
+        return await sql_credentials.page(
+            connection, sql_credentials.Wanted(account, kinds, after), realm.clock(), min(count, PAGE)
+        )
+
+
+async def find(realm: Realm, account: int, credential: int) -> Credential:
+    """A live credential of this account, of any kind.
+
+    Raises:
+        NotFound: it has none of this id.
+    """
+    async with realm.db.connection() as connection:
+        found = await sql_credentials.select(connection, credential)
+    if found is None or found.account != account or not found.is_live(realm.clock()):
+        raise NotFound("The account has no such credential.")
+    return found
 
 
 def label(name: str) -> str:

@@ -123,10 +123,14 @@ async def lock_with_administrators(connection: Any, account: int) -> list[Accoun
     return [Account(**row) for row in rows]
 
 
-async def page(connection: Any, after: int, count: int) -> list[Account]:
-    """Accounts that are not deleted, by id, from the one after `after`."""
+async def page(connection: Any, after: int, count: int, kind: str | None = None) -> list[Account]:
+    """Accounts that are not deleted, or those of a kind, by id, from the one after `after`."""
     rows = await connection.fetch(
-        f"SELECT {_COLUMNS} FROM accounts WHERE id > $1 AND state <> 'deleted' ORDER BY id LIMIT $2", after, count
+        f"SELECT {_COLUMNS} FROM accounts WHERE id > $1 AND state <> 'deleted' AND ($3::text IS NULL OR kind = $3) "
+        "ORDER BY id LIMIT $2",
+        after,
+        count,
+        kind,
     )
     return [Account(**row) for row in rows]
 

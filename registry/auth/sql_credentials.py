@@ -86,6 +86,15 @@ class Login:
     is_current: bool
 
 
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Credentials of an account, of these kinds, from the one after `after`."""
+
+    account: int
+    kinds: tuple[str, ...]
+    after: int
+
+
 async def insert(connection: Any, new: NewCredential) -> int:
     """Keep a credential."""
     pepper, hashed = new.hashed or (None, None)
@@ -150,14 +159,15 @@ async def password_of(connection: Any, account: int) -> tuple[int, str] | None:
     return (row["id"], row["password"]) if row is not None else None
 
 
-async def page(connection: Any, account: int, now: datetime, after: int, count: int) -> list[Credential]:
-    """The live keys and refresh tokens of an account, by id, from the one after `after`."""
+async def page(connection: Any, wanted: Wanted, now: datetime, count: int) -> list[Credential]:
+    """The live credentials that are wanted, by id."""
     rows = await connection.fetch(
-        f"SELECT {_COLUMNS} FROM credentials WHERE account = $1 AND {_LIVE} AND kind IN ('key', 'refresh') AND id > $3 "
-        "ORDER BY id LIMIT $4",
-        account,
+        f"SELECT {_COLUMNS} FROM credentials WHERE account = $1 AND {_LIVE} AND kind = ANY ($3::text[]) AND id > $4 "
+        "ORDER BY id LIMIT $5",
+        wanted.account,
         now,
-        after,
+        wanted.kinds,
+        wanted.after,
         count,
     )
     return [_made(row) for row in rows]

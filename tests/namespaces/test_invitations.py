@@ -77,6 +77,7 @@ async def test_a_users_namespace_asks_for_guests_only(town: Town) -> None:
     with pytest.raises(Unprocessable):
         await town.invite(home.id, "olga", "zoe", "owner")
     await invitations.accept(town.realm, town.by("zoe"), await town.invite(home.id, "olga", "zoe", "admin"))
+    assert await town.role(home.id, "zoe") == "admin"
 
 
 async def expect_void(town: Town, acme: int, asked: int) -> None:
@@ -143,6 +144,7 @@ async def test_an_invitation_outlives_another_name(town: Town, acme: int) -> Non
     asked = await town.invite(acme, "olga", "zoe", "read")
     await renaming.rename(town.realm, town.by("olga"), acme, NewNamespace("ajax"))
     await invitations.accept(town.realm, town.by("zoe"), asked)
+    assert await town.role(acme, "zoe") == "read"
 
 
 async def test_an_invitation_that_was_replaced_is_taken_as_it_is_now(town: Town, acme: int) -> None:

@@ -156,3 +156,13 @@ async def test_a_repository_stays_in_its_namespace(town: Town, acme: int) -> Non
             await renaming.rename_repository(town.realm, by, acme, app, name)
     with pytest.raises(NameUnknown):
         await renaming.rename_repository(town.realm, by, other, app, "orgs/other/app")
+
+
+async def test_a_push_to_any_old_name_lands_in_what_was_renamed(town: Town, acme: int) -> None:
+    app = await town.value("SELECT id FROM repositories WHERE name = 'orgs/acme/app'")
+    await renaming.rename_repository(town.realm, town.by("adam"), acme, app, "orgs/acme/tool")
+    await rename(town, acme, "ajax")
+    for name in ("orgs/acme/app", "orgs/acme/tool", "orgs/ajax/app", "orgs/ajax/tool"):
+        assert await town.push(name) == app
+    await town.push("orgs/acme/new")
+    assert await town.names() == ["orgs/ajax/deep/er", "orgs/ajax/new", "orgs/ajax/tool"]

@@ -17,6 +17,7 @@ from registry.namespaces.entry import Admitted, Entry, Level
 from registry.web.bodies import Answer, Body, Id, Listing, Page
 from registry.web.openapi import with_document
 from registry.web.rest import Behind, Call, Reply, RestDoor, Row
+from tests.web.town import Person, Town, town_of
 
 
 class NewThing(Body, frozen=True, kw_only=True):
@@ -145,3 +146,17 @@ async def site(door: RestDoor) -> AsyncIterator[httpx.AsyncClient]:
     headers = {"Authorization": "Bearer x"}
     async with httpx.AsyncClient(transport=transport, base_url="http://localhost", headers=headers) as found:
         yield found
+
+
+@pytest.fixture
+async def town(environ: dict[str, str]) -> AsyncIterator[Town]:
+    """A closed registry with an administrator, `boss`."""
+    async with town_of(environ, ACCESS="closed", SIGN_UP="off") as found:
+        await found.person("boss")
+        yield found
+
+
+@pytest.fixture
+async def boss(town: Town) -> Person:
+    """Another administrator of it."""
+    return await town.person(is_administrator=True)
