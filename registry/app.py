@@ -51,7 +51,10 @@ class Application:
             Behind(lambda: self.access().realm, lambda: self.access().rest, self._refused, wait),
         )
         self._site = Router(
-            operations.routes(self.check, self.jwks), default=_nothing, redirect_slashes=False, lifespan=lambda _: self.lifespan()
+            operations.routes(self.check, self.jwks),
+            default=_nothing,
+            redirect_slashes=False,
+            lifespan=lambda _: self.lifespan(),
         )
 
     def _site_of(self, settings: Settings) -> Site:

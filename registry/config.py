@@ -48,7 +48,7 @@ class Settings:
             "ACCESS",
             "auto",
             choice("auto", "open", "closed"),
-            "Who may pull and push: `open` lets in everybody who reaches the port, `closed` nobody without an account, "
+            "Who may pull and push: `open` lets in everybody who reaches the port until the first account is made, `closed` nobody without one, "
             "`auto` is open on a loopback address and refuses to start on any other.",
         ),
     ]

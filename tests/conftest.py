@@ -13,6 +13,8 @@ from typing import Any
 import asyncpg
 import httpx
 import pytest
+from hypothesis import HealthCheck
+from hypothesis import settings as hypothesis_settings
 
 from registry import app as application
 from registry.config import Settings, load
@@ -26,6 +28,10 @@ _TABLES = (
     "credentials, signing_keys, audit_events, audit_seals"
 )
 _DSN = "GATI_TEST_DSN"
+
+
+hypothesis_settings.register_profile("gati", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+hypothesis_settings.load_profile("gati")  # how fast this machine is, is no property
 
 
 def pytest_configure(config: pytest.Config) -> None:

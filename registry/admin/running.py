@@ -187,11 +187,7 @@ class Household:
 @asynccontextmanager
 async def household(found: Settings) -> AsyncIterator[Household]:
     """Content and accounts, whether `serve` runs or not; mail that was begun is sent before it ends."""
-    async with shelf(found) as opened:
-        realm = await open_realm(found, opened)
-        try:
-            yield Household(opened, realm)
-            if realm.mail is not None:
-                await realm.mail.settled()
-        finally:
-            realm.passwords.close()
+    async with shelf(found) as opened, open_realm(found, opened) as realm:
+        yield Household(opened, realm)
+        if realm.mail is not None:
+            await realm.mail.settled()

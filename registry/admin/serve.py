@@ -237,11 +237,19 @@ def banner(settings: Settings, port: int, start: Start) -> str:
         f"  open to     {_audience(settings, start)}",
         *_first(settings, start),
         "Try:",
-        f"  docker pull alpine && docker tag alpine {place}/demo/alpine && docker push {place}/demo/alpine",
-        f"  echo hello > hello.txt && oras push {plain}{place}/demo/hello:v1 hello.txt",
-        f"  curl {scheme}://{place}/v2/_catalog",
+        *_tries(f"{scheme}://{place}", place, plain, is_open=settings.is_open and not start.has_accounts),
     ]
     return "\n".join(lines)
+
+
+def _tries(url: str, place: str, plain: str, *, is_open: bool) -> list[str]:
+    if not is_open:
+        return [f"  gati login {url}", f"  docker login {place}", f"  curl {url}/v1/openapi.json"]
+    return [
+        f"  docker pull alpine && docker tag alpine {place}/demo/alpine && docker push {place}/demo/alpine",
+        f"  echo hello > hello.txt && oras push {plain}{place}/demo/hello:v1 hello.txt",
+        f"  curl {url}/v2/_catalog",
+    ]
 
 
 def _first(settings: Settings, start: Start) -> list[str]:

@@ -29,7 +29,9 @@ def check_name(name: str) -> str:
             detail={"name": name[:NAME_LENGTH]},
         )
     if name in _ROOTS:
-        raise NameInvalid(f"{name} alone is no repository name: write {name}/<name>/<repository>.", detail={"name": name})
+        raise NameInvalid(
+            f"{name} alone is no repository name: write {name}/<name>/<repository>.", detail={"name": name}
+        )
     return name
 
 

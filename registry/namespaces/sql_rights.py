@@ -68,8 +68,9 @@ WITH place AS (
     UNION ALL
     SELECT g.role, m.expires_at FROM grants g JOIN place p ON g.namespace = p.id
     JOIN team_members t ON t.team = g.team AND t.account = $5
-    JOIN members m ON m.namespace = p.id AND m.account = $5 AND (m.expires_at IS NULL OR m.expires_at > clock_timestamp())
-    WHERE g.repo IS NULL OR g.repo = (SELECT id FROM found)
+    JOIN members m ON m.namespace = p.id AND m.account = $5
+    WHERE (g.repo IS NULL OR g.repo = (SELECT id FROM found))
+    AND (m.expires_at IS NULL OR m.expires_at > clock_timestamp())
 )
 SELECT coalesce((SELECT name FROM found), p.name) AS name, p.id AS namespace, p.slug, p.generation, p.policies,
     p.visibility AS namespace_visibility, (SELECT id FROM found) AS repository,

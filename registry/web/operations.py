@@ -35,7 +35,9 @@ def routes(check: Callable[[], Awaitable[None]], keys: Callable[[], Awaitable[di
         return JSONResponse({"status": "ready"}, headers=_FRESH)
 
     async def jwks(_: Request) -> Response:
-        return JSONResponse(await keys(), headers={"Cache-Control": "max-age=60"}, media_type="application/jwk-set+json")
+        return JSONResponse(
+            await keys(), headers={"Cache-Control": "max-age=60"}, media_type="application/jwk-set+json"
+        )
 
     return [
         Route("/health", _health),

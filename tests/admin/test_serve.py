@@ -167,7 +167,7 @@ def test_an_open_registry_on_all_addresses_says_what_that_means(serve: Serve) ->
 
 def test_a_closed_registry_says_so(serve: Serve) -> None:
     served = serve(ACCESS="closed")
-    assert "nobody without an account" in served.banner
+    assert "those who have accounts" in served.banner
     assert httpx.get(f"{served.url}/v2/").status_code == 401
 
 
