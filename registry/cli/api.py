@@ -22,6 +22,7 @@ _LONGEST_WAIT: Final = 60
 _REDIRECTS: Final = 3
 _KEEPS_METHOD: Final = (307, 308)
 _PAGES: Final = 10_000
+_PAGE: Final = 100
 
 
 class Credential(Protocol):
@@ -91,7 +92,7 @@ class Api:
     def items(self, path: str, limit: int | None = None, **params: str | int | None) -> list[dict[str, Any]]:
         """The entries of a list, over all its pages, or the first `limit` of them."""
         found: list[dict[str, Any]] = []
-        for page in self._pages(path, params):
+        for page in self._pages(path, dict(params) | {"limit": min(limit or _PAGE, _PAGE)}):
             found += [item for item in page if isinstance(item, dict)]
             if limit is not None and len(found) >= limit:
                 return found[:limit]

@@ -129,7 +129,11 @@ def test_every_page_of_a_list_is_read_and_none_twice(registry: StandIn, api: Api
     pages = [({"a": 1}, "k1"), ({"a": 2}, "k2"), ({"a": 3}, None)]
     registry.answers += [("GET", "/v1/x", Told(200, {"items": [item], "next": cursor})) for item, cursor in pages]
     assert api.items("/v1/x") == [{"a": 1}, {"a": 2}, {"a": 3}]
-    assert [asked.query for asked in registry.asked] == [{}, {"after": "k1"}, {"after": "k2"}]
+    assert [asked.query for asked in registry.asked] == [
+        {"limit": "100"},
+        {"limit": "100", "after": "k1"},
+        {"limit": "100", "after": "k2"},
+    ]
     registry.answers += [("GET", "/v1/x", Told(200, {"items": [{"a": 1}], "next": "same"}))] * 5
     assert len(api.items("/v1/x")) == 2
 

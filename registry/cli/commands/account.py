@@ -34,6 +34,8 @@ def create(
     }
     made = visit(run).call("POST", route("users"), body).body
     run.out.done(f"Made the account {made.get('username', name)}. Log in with gati login --username {name}.", made)
+    if made.get("notice"):
+        run.out.say(str(made["notice"]))
     if made.get("emailVerified") is False:
         run.out.say(f"If the registry sends mail, {body['email']} gets a code for gati account verify CODE.")
 
@@ -122,7 +124,8 @@ def sessions(context: click.Context) -> None:
 def list_sessions(run: Run) -> None:
     """List sessions and refresh tokens."""
     run.out.table(
-        connect(run).items(route("me", "sessions")), ("id", "kind", "name", "createdAt", "lastUsedAt", "expiresAt")
+        connect(run).items(route("me", "sessions")),
+        ("id", "kind", "name", "createdAt", "lastUsedAt", "expiresAt", "isCurrent"),
     )
 
 
