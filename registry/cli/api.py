@@ -237,10 +237,10 @@ def problem_of(response: httpx.Response, content: bytes, *, signed_in: bool) -> 
     message = str(body.get("message") or f"The registry answered {status} {response.reason_phrase}.")
     suggestions = body.get("suggestions")
     told = [str(one) for one in suggestions] if isinstance(suggestions, list) else []
-    if status == httpx.codes.UNAUTHORIZED and signed_in:
-        told = [f"Run gati login {response.url.scheme}://{response.url.netloc.decode()} again."]
-    if body.get("requestId") and status >= httpx.codes.INTERNAL_SERVER_ERROR:
-        told.append(f"Its operator finds the cause in the log under {body['requestId']}.")
+    if status == httpx.codes.UNAUTHORIZED:
+        told = [f"Run gati login {response.url.scheme}://{response.url.netloc.decode()} again."] if signed_in else []
+    if status == httpx.codes.INTERNAL_SERVER_ERROR and body.get("requestId"):
+        told = [f"Its operator finds the cause in the log under {body['requestId']}."]
     code = body.get("code")
     return _kind(status)(message, *told, code=code if isinstance(code, str) else None)
 

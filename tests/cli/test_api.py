@@ -57,7 +57,15 @@ def test_a_refusal_ends_with_its_status_and_the_words_of_the_registry(
     assert type(caught.value) is kind
     assert caught.value.status == exit_status
     assert caught.value.code == "SOME_CODE"
-    assert "Ask alice." in caught.value.suggestions or status == 401
+    if status not in {401, 500}:
+        assert caught.value.suggestions == ("Ask alice.",)
+
+
+def test_a_failure_of_the_registry_is_found_by_its_operator(registry: StandIn, api: Api) -> None:
+    registry.answers.append(("GET", "/v1/x", refusal(500, "INTERNAL", "The registry failed.")))
+    with pytest.raises(Unreachable) as caught:
+        api.get("/v1/x")
+    assert "req_1" in caught.value.suggestions[0]
 
 
 @pytest.mark.parametrize("body", [b"<html>", b"[1]", b"\xff", b"", b"[" * 100_000])

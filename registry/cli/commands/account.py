@@ -37,7 +37,7 @@ def create(
     if made.get("notice"):
         run.out.say(str(made["notice"]))
     if made.get("emailVerified") is False:
-        run.out.say(f"If the registry sends mail, {body['email']} gets a code for gati account verify CODE.")
+        run.out.say(f"If the registry sends mail, {body['email']} gets a code: log in, then gati account verify CODE.")
 
 
 @command.command()
@@ -52,7 +52,7 @@ def verify(run: Run, code: str | None, *, resend: bool) -> None:
         return
     if code is None:
         raise Problem("The code of the mail is missing.", "Run gati account verify CODE, or --resend for another.")
-    visit(run).call("POST", route("users", "verify-email"), {"token": code})
+    connect(run).call("POST", route("users", "verify-email"), {"token": code})
     run.out.done("The address is verified.")
 
 
