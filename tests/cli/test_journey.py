@@ -46,6 +46,13 @@ def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 
 @pytest.fixture
+def namespaces(url: str) -> None:
+    """Leave the test out where the registry has no namespaces to look after yet."""
+    if "/v1/orgs" not in httpx.get(f"{url}/v1/openapi.json").json()["paths"]:
+        pytest.skip("this registry does not serve /v1/orgs")
+
+
+@pytest.fixture
 def alice(gati: Gati, url: str) -> Gati:
     """The client of alice, who is logged in."""
     ended = gati.run("account", "create", *PEOPLE, "--registry", url, stdin=f"{SECRET}\n")
@@ -102,7 +109,7 @@ def test_a_key_logs_in_too(alice: Gati, url: str) -> None:
     alice("logout")
 
 
-def test_a_namespace_is_made_shown_and_deleted(alice: Gati) -> None:
+def test_a_namespace_is_made_shown_and_deleted(alice: Gati, namespaces: None) -> None:
     alice("namespace", "create", "apex")
     assert alice("namespace", "show", "orgs/apex", "--json").document["visibility"] == "private"
     alice("namespace", "visibility", "orgs/apex", "public")
@@ -115,7 +122,7 @@ def test_a_namespace_is_made_shown_and_deleted(alice: Gati) -> None:
     assert alice.run("namespace", "show", "orgs/apex").status == 5
 
 
-def test_a_robot_has_a_role_and_a_key(alice: Gati, url: str) -> None:
+def test_a_robot_has_a_role_and_a_key(alice: Gati, namespaces: None, url: str) -> None:
     alice("namespace", "create", "robotics")
     robot = alice("namespace", "robots", "orgs/robotics", "create", "ci", "--json").document["name"]
     alice("namespace", "grants", "orgs/robotics", "set", "write", "--account", robot)
