@@ -22,6 +22,7 @@ _LONGEST_WAIT: Final = 60
 _REDIRECTS: Final = 3
 _KEEPS_METHOD: Final = (307, 308)
 _PAGES: Final = 10_000
+_PAGE: Final = 100
 
 
 class Credential(Protocol):
@@ -91,7 +92,7 @@ class Api:
     def items(self, path: str, limit: int | None = None, **params: str | int | None) -> list[dict[str, Any]]:
         """The entries of a list, over all its pages, or the first `limit` of them."""
         found: list[dict[str, Any]] = []
-        for page in self._pages(path, params):
+        for page in self._pages(path, dict(params) | {"limit": min(limit or _PAGE, _PAGE)}):
             found += [item for item in page if isinstance(item, dict)]
             if limit is not None and len(found) >= limit:
                 return found[:limit]
@@ -236,10 +237,10 @@ def problem_of(response: httpx.Response, content: bytes, *, signed_in: bool) -> 
     message = str(body.get("message") or f"The registry answered {status} {response.reason_phrase}.")
     suggestions = body.get("suggestions")
     told = [str(one) for one in suggestions] if isinstance(suggestions, list) else []
-    if status == httpx.codes.UNAUTHORIZED and signed_in:
-        told = [f"Run gati login {response.url.scheme}://{response.url.netloc.decode()} again."]
-    if body.get("requestId") and status >= httpx.codes.INTERNAL_SERVER_ERROR:
-        told.append(f"Its operator finds the cause in the log under {body['requestId']}.")
+    if status == httpx.codes.UNAUTHORIZED:
+        told = [f"Run gati login {response.url.scheme}://{response.url.netloc.decode()} again."] if signed_in else []
+    if status == httpx.codes.INTERNAL_SERVER_ERROR and body.get("requestId"):
+        told = [f"Its operator finds the cause in the log under {body['requestId']}."]
     code = body.get("code")
     return _kind(status)(message, *told, code=code if isinstance(code, str) else None)
 

@@ -11,6 +11,7 @@ from registry.cli.forms import lifetime
 from registry.cli.output import Output
 from registry.cli.problems import Problem, Unreachable
 
+LONGEST: Final = 3652  # days that a registry lets a key of a person live
 COLUMNS: Final = ("id", "name", "hint", "scopes", "namespaces", "repositories", "addresses", "lastUsedAt", "expiresAt")
 _SCOPES: Final = ("read-only", "publish", "admin")
 _OPTIONS: Final = (
@@ -32,15 +33,15 @@ def key_options(function: _Command) -> _Command:
     return function
 
 
-def asked(name: str, options: dict[str, Any]) -> dict[str, Any]:
-    """The body that asks for a key of this name with `key_options`."""
+def asked(name: str, options: dict[str, Any], longest: int | None = None) -> dict[str, Any]:
+    """The body that asks for a key of this name with `key_options`; `longest` days stand for `never`."""
     limits = {field: list(options[field]) or None for field in ("namespaces", "repositories", "addresses")}
-    return {"name": name, "scopes": [options["scope"]]} | limits | _expiry(lifetime(options["expires"]))
+    return {"name": name, "scopes": [options["scope"]]} | limits | _expiry(lifetime(options["expires"]), longest)
 
 
-def _expiry(life: timedelta | None) -> dict[str, Any]:
+def _expiry(life: timedelta | None, longest: int | None) -> dict[str, Any]:
     if life is None:
-        return {}
+        return {"expiresInDays": longest}
     if life % timedelta(days=1):
         return {"expiresAt": (datetime.now(UTC) + life).isoformat(timespec="seconds")}
     return {"expiresInDays": life.days}

@@ -33,6 +33,7 @@ FORMS: Final[Mapping[str, tuple[Callable[[str], Any], str]]] = {
     "delete": (str, "who may delete: write, admin, owner or nobody"),
     "addresses": (_words, "networks that may reach it: 10.0.0.0/8,192.0.2.0/24"),
     "tokenSeconds": (_number, "how long a registry token is good, in seconds"),
+    "keyDays": (_number, "for how many days a key may be good there"),
     "bytes": (size, "how much it may hold: 10GiB"),
     "repositories": (_number, "how many repositories it may have"),
     "retention.rules": (_rules, "how many of the newest tags of a pattern are kept: v*:10,nightly-*:3"),

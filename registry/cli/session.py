@@ -65,21 +65,27 @@ class Kept:
             if kept.value != self.login.value:
                 self.login = kept
                 return True
-            self.login = self._renew(self.login)
+            self.login = renew(self._address, self._out, self.login)
             self._logins.put(self.login)
         return True
 
-    def _renew(self, login: Login) -> Login:
-        with Api(self._address, self._out) as api:
-            try:
-                answer = api.call("POST", route("auth", "refresh"), {"refreshToken": login.renewal})
-            except NotSignedIn as error:
-                raise NotSignedIn(
-                    f"The session of {login.account} at {login.registry} has ended: {error.message}",
-                    f"Run gati login {login.registry} again.",
-                    code=error.code,
-                ) from error
-        return with_session(login, answer)
+
+def renew(address: Address, out: Output, login: Login) -> Login:
+    """A login with its next session. Its renewal is good for this once.
+
+    Raises:
+        NotSignedIn: it has ended for good.
+    """
+    with Api(address, out) as api:
+        try:
+            answer = api.call("POST", route("auth", "refresh"), {"refreshToken": login.renewal})
+        except NotSignedIn as error:
+            raise NotSignedIn(
+                f"The session of {login.account} at {login.registry} has ended: {error.message}",
+                f"Run gati login {login.registry} again.",
+                code=error.code,
+            ) from error
+    return with_session(login, answer)
 
 
 def with_session(login: Login, answer: Answer) -> Login:

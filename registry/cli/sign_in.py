@@ -1,16 +1,17 @@
 """Beginning and ending a login: the registry's part, what is kept here, and the entry of docker."""
 
 import socket
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
-from registry.cli.addresses import Address, parse
+from registry.cli.addresses import Address
 from registry.cli.api import Api, Credential, route
 from registry.cli.docker import DockerConfig
 from registry.cli.logins import Login, Logins
 from registry.cli.problems import Missing, NotSignedIn, Problem
 from registry.cli.run import Run
-from registry.cli.session import Fixed, Kept, with_session
+from registry.cli.session import Fixed, Kept, renew, with_session
 
 DOCKER_DAYS: Final = 90
 
@@ -71,7 +72,7 @@ def keep(place: Place, login: Login) -> dict[str, Any]:
         docker = _log_docker_in(place, login) if place.with_docker else None
     finally:
         if old is not None and old.value != login.value:
-            _revoke(place, old)
+            _revoke(place, old, login)
     return {"registry": login.registry, "account": login.account, "place": where, "docker": docker}
 
 
@@ -131,7 +132,7 @@ def end(place: Place) -> None:
         login = place.logins.get(place.address.url)
     if login is None:
         raise NotSignedIn(f"You are not logged in to {place.address.url}: there is nothing to erase.")
-    _revoke(place, login)
+    _revoke(place, login, login)
     forget(place, login)
 
 
@@ -146,20 +147,34 @@ def forget(place: Place, login: Login) -> None:
         place.logins.drop(login.registry)
 
 
-def _revoke(place: Place, login: Login) -> None:
-    """Revoke what a login made in the registry; a warning where that fails."""
-    address = parse(login.registry, insecure=True)
+def _revoke(place: Place, login: Login, caller: Login) -> None:
+    """Revoke what a login made in the registry, its key for docker as `caller` if that is the same account's."""
+    by = caller if caller.account == login.account else login
+    kept = Kept(place.logins, by, place.address, place.run.out)
     try:
-        with Api(address, place.run.out, Kept(place.logins, login, address, place.run.out)) as api:
-            if login.docker_key is not None:
+        if login.docker_key is not None:
+            with place.api(kept) as api:
                 _revoke_key(api, login.docker_key)
-            if login.renewal is not None:
-                api.call("POST", route("auth", "logout"))
+        if login.renewal is not None:
+            _end_session(place, kept.login if by is login else login)
     except NotSignedIn as problem:
-        left = "" if login.docker_key is None else f" The key {login.docker_key}, made for docker, may still be good."
-        place.run.out.warn(f"{problem.message}{left}")
+        place.run.out.warn(f"{problem.message} The key {login.docker_key}, made for docker, may still be good.")
     except Problem as problem:
         place.run.out.warn(f"The registry was not told, so that what login made stays good there: {problem.message}")
+
+
+def _end_session(place: Place, login: Login) -> None:
+    """End a login, whose session may be over while its renewal is still good, or which may have ended already."""
+    try:
+        _log_out(place, login.value)
+    except NotSignedIn:
+        with suppress(NotSignedIn):
+            _log_out(place, renew(place.address, place.run.out, login).value)
+
+
+def _log_out(place: Place, token: str) -> None:
+    with place.api(Fixed(token)) as api:
+        api.call("POST", route("auth", "logout"))
 
 
 def _revoke_key(api: Api, key: str) -> None:

@@ -10,7 +10,7 @@ from registry.auth.accounts import NewUser
 from registry.auth.passwords import check_new
 from registry.auth.realm import Realm, account_slot
 from registry.auth.sql_people import Person
-from registry.core.errors import NotFound
+from registry.core.errors import Conflict, NotFound
 from registry.core.slugs import check_robot, check_slug
 from registry.infra.http.counters import CATALOG, GLOBAL
 from registry.namespaces import members, opening, spaces, sql_members
@@ -19,7 +19,12 @@ from registry.namespaces.model import Standing, check_role
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewAccount:
-    """A person to be; `may_take_reserved`: an operator makes the account, whom reserved names are for."""
+    """A person to be.
+
+    Attributes:
+        may_take_reserved: an operator makes the account, whom reserved names are for.
+        must_be_first: it is made only while there never was an account.
+    """
 
     name: str
     email: str | None = None
@@ -27,13 +32,14 @@ class NewAccount:
     is_administrator: bool = False
     must_change_password: bool = False
     may_take_reserved: bool = False
+    must_be_first: bool = False
 
 
 async def create_user(realm: Realm, by: By, new: NewAccount) -> int:
     """The id of a new account with a namespace of its name. The first is an administrator and ends an open registry.
 
     Raises:
-        Conflict: the name is taken or looks like one that is.
+        Conflict: the name is taken or looks like one that is; it was to be the first, and is not.
         TooManyRequests: too many passwords are being hashed.
         Unprocessable: the name, the address or the password is none that may be taken.
     """
@@ -52,8 +58,14 @@ async def create_user(realm: Realm, by: By, new: NewAccount) -> int:
         is_administrator=new.is_administrator,
         must_change_password=new.must_change_password,
     )
+
+    async def make(connection: Any) -> int:
+        if new.must_be_first and (await opening.has_ended(connection) or not await opening.hold(connection)):
+            raise Conflict("Somebody else has just made the first account: log in, or ask for one.")
+        return await make_user(connection, realm, by, user)
+
     async with realm.changes.around((GLOBAL, CATALOG) if may_be_first else ()):
-        return await realm.db.retry(lambda connection: make_user(connection, realm, by, user))
+        return await realm.db.retry(make)
 
 
 async def make_user(connection: Any, realm: Realm, by: By, user: NewUser) -> int:

@@ -165,10 +165,11 @@ class _Accounts:
             email=body.email,
             password=body.password,
             may_take_reserved=is_first or may_administer(actor),
+            must_be_first=is_first,
         )
         made = await make(call, new, body.display_name)
         shown = msgspec.convert(fields(made), Made)
-        if is_first and made.is_administrator:
+        if is_first:
             notice = (
                 f"{made.name} administers this registry, which is not open any more: everybody logs in from now on."
             )

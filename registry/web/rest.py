@@ -17,6 +17,7 @@ from registry.core.errors import (
     MediaTypeUnsupported,
     PreconditionFailed,
     RouteUnknown,
+    Unauthorized,
     Unsupported,
 )
 from registry.infra.http.answers import Answer
@@ -32,6 +33,7 @@ _BASE: Final = [
 ]
 _FRESH: Final = [(b"cache-control", b"no-store")]
 _CHECKED: Final = [(b"cache-control", b"private, no-cache"), (b"vary", b"authorization, cookie")]
+_CHALLENGE: Final = 'Bearer realm="gati-registry"'  # every 401 has one (RFC 9110, section 15.5.2)
 _BODILESS: Final = frozenset({HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED})
 
 
@@ -234,6 +236,9 @@ class RestDoor:
         except Denied:
             target = row.path.format_map(call.params)
             self._behind.refused(call.by, f"{row.method} {row.path}", target, call.admitted.namespace)
+            raise
+        except Unauthorized as error:
+            error.headers.setdefault("WWW-Authenticate", _CHALLENGE)
             raise
 
 

@@ -102,7 +102,7 @@ class _Logins:
     async def _by_password(self, call: Call, name: str, password: str) -> Reply:
         by, client = call.by, call.headers.get("user-agent", "")
         pair = await self._site.attempts().attempt(
-            by.address, name, lambda: sessions.login(call.realm, by, name, password, client)
+            by.address, name.lower(), lambda: sessions.login(call.realm, by, name, password, client)
         )
         return Reply(_of_pair(pair))
 

@@ -26,7 +26,12 @@ REQUESTS: list[tuple[str, str, str, Any]] = [
     ("key list", "GET", "/v1/api-keys", None),
     ("key rotate 7", "POST", "/v1/api-keys/7/rotate", {"overlapSeconds": 3600}),
     ("key rotate 7 --overlap 0s", "POST", "/v1/api-keys/7/rotate", {"overlapSeconds": 0}),
-    ("key create ci --expires never", "POST", "/v1/api-keys", {"name": "ci", "scopes": ["publish"]}),
+    (
+        "key create ci --expires never",
+        "POST",
+        "/v1/api-keys",
+        {"name": "ci", "scopes": ["publish"], "expiresInDays": 3652},
+    ),
     (
         "key create ci --scope read-only --namespace orgs/a --repository orgs/b/c --address 10.0.0.0/8 --expires 30d",
         "POST",
@@ -58,7 +63,7 @@ REQUESTS: list[tuple[str, str, str, Any]] = [
     (
         "namespace visibility orgs/acme public --repository a/b",
         "PATCH",
-        f"{NS}/repositories/a/b",
+        f"{NS}/repositories/a%2Fb",
         {"visibility": "public"},
     ),
     ("namespace repositories orgs/acme", "GET", f"{NS}/repositories", None),
@@ -210,6 +215,13 @@ def test_a_list_is_a_table_for_people_and_a_document_for_programs(signed_in: Gat
     table = signed_in("namespace", "members", "orgs/acme").out
     assert table == "account  role   addedAt               expiresAt\nalice    owner  2026-01-01T00:00:00Z  -\n"
     assert signed_in("--json", "namespace", "members", "orgs/acme").document == {"items": items}
+
+
+def test_the_audit_log_names_who_did_it(signed_in: Gati, registry: StandIn) -> None:
+    row = {"at": "2026-01-01T00:00:00Z", "actor": {"id": 7, "name": "bob"}, "action": "member.set", "outcome": "done"}
+    registry.answers += [("GET", f"{NS}/audit", Told(200, {"items": [row]}))] * 2
+    assert signed_in("namespace", "audit", "orgs/acme").out.splitlines()[1].startswith("2026-01-01T00:00:00Z  bob ")
+    assert signed_in("namespace", "audit", "orgs/acme", "--json").document == {"items": [row]}
 
 
 def test_a_refusal_is_a_document_too(signed_in: Gati, registry: StandIn) -> None:

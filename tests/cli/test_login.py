@@ -153,6 +153,26 @@ def test_a_session_that_has_ended_for_good_says_to_log_in_again(gati: Gati, regi
     assert f"Run gati login {registry.url} again." in ended.err
 
 
+def test_logout_ends_a_login_whose_session_is_over(gati: Gati, registry: StandIn) -> None:
+    registry.expires = SOON
+    gati.login(registry.url)
+    registry.bearers.clear()
+    key = next(iter(registry.keys.values()))["key"]
+    registry.bearers[key] = "alice"
+    ended = gati("logout")
+    assert "Warning" not in ended.err
+    assert registry.bearers == {}
+    assert registry.keys == {}
+
+
+def test_a_new_login_stays_when_the_one_before_is_over(gati: Gati, registry: StandIn) -> None:
+    gati.login(registry.url, "--no-docker")
+    registry.bearers.clear()
+    registry.renewals.clear()
+    assert "Warning" not in gati.login(registry.url).err
+    gati("whoami")
+
+
 def test_a_keyring_keeps_the_secrets_where_there_is_one(gati: Gati, registry: StandIn, ring: MemoryKeyring) -> None:
     ended = gati.login(registry.url)
     assert "The secret is kept in the keyring." in ended.err

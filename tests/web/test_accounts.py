@@ -1,10 +1,13 @@
 """Accounts over /v1: how they begin, change and end, and who learns what of them."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from typing import Any
 
+import httpx
 import pytest
 
+from registry.infra.http.boundary import Boundary
 from tests.auth.desk import Desk, nothing_tells
 from tests.auth.letterbox import Letterbox, letterbox
 from tests.web.town import HOME, PASSWORD, Person, Town, town_of
@@ -232,13 +235,31 @@ async def test_who_am_i(town: Town, ann: Person) -> None:
         assert (await town.call("GET", "/v1/me", key=key)).json()["credential"]["kind"] == kind
 
 
-async def test_a_display_name_changes_and_what_was_not_seen_is_not_written_over(town: Town, ann: Person) -> None:
+async def test_a_display_name_changes(town: Town, ann: Person) -> None:
     changed = await town.call("PATCH", "/v1/me", {"displayName": "Ann A."}, key=ann)
     assert changed.json()["account"]["displayName"] == "Ann A."
     assert (await town.call("GET", "/v1/me", key=ann)).headers["etag"] == changed.headers["etag"]
     assert (await town.call("PATCH", "/v1/me", {"displayName": "a\u202eb"}, key=ann)).status_code == 422
     made = await town.key(ann, scopes=["read-only"])
     assert (await town.call("PATCH", "/v1/me", {"displayName": "x"}, key=made["key"])).status_code == 403
+
+
+async def test_what_somebody_else_changed_is_not_written_over(town: Town, ann: Person) -> None:
+    seen = (await town.call("GET", "/v1/me", key=ann)).headers["etag"]
+    headers = {"Authorization": f"Bearer {ann.token}", "If-Match": seen}
+    transport = httpx.ASGITransport(Boundary(town.door), raise_app_exceptions=False, client=(HOME, 1))
+    async with httpx.AsyncClient(transport=transport, base_url="http://localhost", headers=headers) as client:
+        told = [(await client.patch("/v1/me", json={"displayName": name})).status_code for name in ("one", "two")]
+    assert told == [200, 412]
+    assert (await town.call("GET", "/v1/me", key=ann)).json()["account"]["displayName"] == "one"
+
+
+async def test_of_two_who_make_the_first_account_one_has_it_and_the_other_has_none(environ: dict[str, str]) -> None:
+    async with town_of(environ, ACCESS="open", SIGN_UP="off") as town:
+        bodies = [account(name, f"{name}@example.org") for name in ("zoe", "yve", "uma")]
+        answers = await asyncio.gather(*(town.call("POST", "/v1/users", body, address=HERE) for body in bodies))
+        assert sorted(answer.status_code for answer in answers) == [201, 409, 409]
+        assert await town.run("SELECT count(*) FROM accounts") == 1
 
 
 async def test_another_address_needs_the_password_and_is_to_be_confirmed_anew(posting: Town, box: Letterbox) -> None:

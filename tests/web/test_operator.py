@@ -1,28 +1,16 @@
 """What administrators do over /v1/admin, and nobody else."""
 
 import json
-from typing import Any
 
 import pytest
 
 from registry.audit.sealing import seal
-from registry.web.rows import rows
-from registry.web.site import Site
+from tests.web.test_rows import ROWS
 from tests.web.town import PASSWORD, Person, Town
 
 USERS = "/v1/admin/users"
 
 
-async def nothing(_: str) -> None: ...
-
-
-def absent() -> Any:
-    raise AssertionError
-
-
-ROWS = rows(
-    Site(takes_sign_ups=False, initial_password=None, attempts=absent, identifier=absent, remove_repository=nothing)
-)
 ADMIN = [(row.method, row.path) for row in ROWS if row.path.startswith("/v1/admin/")]
 
 

@@ -39,6 +39,7 @@ async def test_a_wrong_password_and_an_unknown_name_are_told_alike(town: Town, a
     told = []
     for name in (ann.name, "nobody", "nobody@example.org", "\u202enobody", "a" * 100):
         answer = await town.call("POST", LOGIN, {"username": name, "password": "canary-wrong"})
+        assert answer.headers["www-authenticate"].startswith("Bearer ")
         told.append((answer.status_code, answer.json()["code"], answer.json()["message"]))
     assert told == [told[0]] * 5
     assert told[0][:2] == (401, "INVALID_CREDENTIALS")

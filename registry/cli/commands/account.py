@@ -34,8 +34,10 @@ def create(
     }
     made = visit(run).call("POST", route("users"), body).body
     run.out.done(f"Made the account {made.get('username', name)}. Log in with gati login --username {name}.", made)
+    if made.get("notice"):
+        run.out.say(str(made["notice"]))
     if made.get("emailVerified") is False:
-        run.out.say(f"If the registry sends mail, {body['email']} gets a code for gati account verify CODE.")
+        run.out.say(f"If the registry sends mail, {body['email']} gets a code: log in, then gati account verify CODE.")
 
 
 @command.command()
@@ -50,7 +52,7 @@ def verify(run: Run, code: str | None, *, resend: bool) -> None:
         return
     if code is None:
         raise Problem("The code of the mail is missing.", "Run gati account verify CODE, or --resend for another.")
-    visit(run).call("POST", route("users", "verify-email"), {"token": code})
+    connect(run).call("POST", route("users", "verify-email"), {"token": code})
     run.out.done("The address is verified.")
 
 
@@ -122,7 +124,8 @@ def sessions(context: click.Context) -> None:
 def list_sessions(run: Run) -> None:
     """List sessions and refresh tokens."""
     run.out.table(
-        connect(run).items(route("me", "sessions")), ("id", "kind", "name", "createdAt", "lastUsedAt", "expiresAt")
+        connect(run).items(route("me", "sessions")),
+        ("id", "kind", "name", "createdAt", "lastUsedAt", "expiresAt", "isCurrent"),
     )
 
 

@@ -25,7 +25,7 @@ def command(context: click.Context) -> None:
 @pass_run
 def create(run: Run, /, name: str, **options: Any) -> None:
     """Make a key called NAME. The key alone goes to standard output, this once."""
-    keys.make(connect(run), run.out, route("api-keys"), keys.asked(name, options))
+    keys.make(connect(run), run.out, route("api-keys"), keys.asked(name, options, keys.LONGEST))
 
 
 @command.command("list")

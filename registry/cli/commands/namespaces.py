@@ -86,7 +86,7 @@ def visibility(run: Run, name: str, visibility: str, repository: str | None) -> 
     if repository is None:
         _set_visibility(api, name, visibility)
     else:
-        path = route("namespaces", namespace(name), "repositories", *repository.split("/"))
+        path = route("namespaces", namespace(name), "repositories", repository)
         api.call("PATCH", path, {"visibility": visibility})
     whole = name if repository is None else f"{name}/{repository}"
     run.out.done(f"{whole} is {visibility} now.", {"name": whole, "visibility": visibility})
@@ -118,4 +118,6 @@ def audit(run: Run, name: str, action: str | None, actor: str | None, limit: int
     """Show what was done in NAMESPACE, and by whom."""
     path = route("namespaces", namespace(name), "audit")
     items = connect(run).items(path, limit, action=action, actor=actor)
-    run.out.table(items, ("at", "actor", "action", "target", "outcome", "address"))
+    if not run.out.as_json:
+        items = [item | {"actor": (item.get("actor") or {}).get("name")} for item in items]
+    run.out.table(items, ("at", "actor", "action", "target", "outcome", "times", "address"))

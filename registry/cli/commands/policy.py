@@ -9,7 +9,7 @@ from registry.cli.policies import FORMS, changed
 from registry.cli.run import Run, pass_run
 from registry.cli.session import connect
 
-_FIELDS = ("immutableTags", "delete", "addresses", "tokenSeconds", "bytes", "repositories", "retention")
+_FIELDS = ("immutableTags", "delete", "addresses", "tokenSeconds", "keyDays", "bytes", "repositories", "retention")
 _NAMES = "\n\n".join(f"{name}: {meaning}." for name, (_, meaning) in FORMS.items())
 
 
