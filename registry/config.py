@@ -48,7 +48,8 @@ class Settings:
             "ACCESS",
             "auto",
             choice("auto", "open", "closed"),
-            "Who may pull and push: `open` lets in everybody who reaches the port until the first account is made, `closed` nobody without one, "
+            "Who may pull and push: `open` lets in everybody who reaches the port until the first account is made, "
+            "`closed` nobody without one, "
             "`auto` is open on a loopback address and refuses to start on any other.",
         ),
     ]
