@@ -24,12 +24,12 @@ from registry.infra.http.counters import GLOBAL, Stamp
 from registry.infra.http.lane import FREE
 from registry.infra.http.origin import BrowserGuard
 from registry.infra.limits.limiter import Limiter
-from registry.infra.limits.model import Kind
+from registry.infra.limits.model import BUDGET, Kind
 from registry.infra.telemetry import logs, metrics
 from registry.namespaces import opening
 from registry.namespaces.access import SCOPES, Right
 from registry.namespaces.admission import Admission, Asked, Look
-from registry.namespaces.rights import Place, Verdict, decide, locate, named, rights, split
+from registry.namespaces.rights import Place, Verdict, decide, key_ends, locate, named, rights, split
 
 AUDIENCE: Final = "gati-registry"
 _REMEMBERED: Final = 10_000
@@ -116,7 +116,7 @@ class Guard:
         sent, found = await self._known(scope)
         if found.actor.late and not may_be_late:
             raise CredentialExpired("The token has expired: ask /token for another one.")
-        return await self._let_in(sent, found)
+        return await self._let_in(scope, sent, found)
 
     async def guest(self, scope: _Scope) -> Caller:
         """The same at the REST door, which takes no registry tokens; a first password is good here.
@@ -133,7 +133,7 @@ class Guard:
             raise InvalidToken("A token of /token is for /v2 alone: send a key, or the token of a session.")
         if actor.late:
             raise CredentialExpired("The key was replaced and has expired: use the one that took its place.")
-        await self._charge(Kind.GENERAL if actor.account is None else Kind.SIGNED_IN, actor, sent.address)
+        await self._charge(scope, Kind.GENERAL if actor.account is None else Kind.SIGNED_IN, actor, sent.address)
         return Caller(actor, sent.address, logs.REQUEST_ID.get(""), found.stamp, found.until)
 
     async def _known(self, scope: _Scope) -> tuple[_Sent, Identified]:
@@ -146,11 +146,11 @@ class Guard:
             )
         return sent, found
 
-    async def _let_in(self, sent: _Sent, found: Identified) -> Caller:
+    async def _let_in(self, scope: _Scope, sent: _Sent, found: Identified) -> Caller:
         actor = found.actor
         if actor.must_change_password:
             raise Unauthorized(f"{actor.name} has a first password, which must be changed: gati account password.")
-        await self._charge(Kind.TRANSFER, actor, sent.address)
+        await self._charge(scope, Kind.TRANSFER, actor, sent.address)
         return Caller(actor, sent.address, logs.REQUEST_ID.get(""), found.stamp, found.until)
 
     async def login(self, scope: _Scope, name: str, secret: str) -> Caller:
@@ -159,14 +159,14 @@ class Guard:
         values = [b"Basic " + b64encode(f"{name}:{secret}".encode("utf-8", "surrogatepass"))]
         check = self._keepers.identifier.identify
         return await self._let_in(
-            sent, await self.attempt(sent.address, name, lambda: check(values, sent.address, time.time()))
+            scope, sent, await self.attempt(sent.address, name, lambda: check(values, sent.address, time.time()))
         )
 
     async def renew(self, scope: _Scope, secret: str) -> Caller:
         """Whoever a refresh token of this registry was given to."""
         sent, check = self._sent(scope), self._keepers.identifier.refresh_holder
         return await self._let_in(
-            sent, await self.attempt(sent.address, "", lambda: check(secret, sent.address, time.time()))
+            scope, sent, await self.attempt(sent.address, "", lambda: check(secret, sent.address, time.time()))
         )
 
     async def attempt(self, address: str, account: str, check: Callable[[], Awaitable[T]]) -> T:
@@ -186,9 +186,10 @@ class Guard:
             await self._keepers.limiter.count_failure(place, account)
             raise
 
-    async def _charge(self, kind: Kind, actor: Actor, address: str) -> None:
+    async def _charge(self, scope: _Scope, kind: Kind, actor: Actor, address: str) -> None:
         meter = _meter(actor)
         found = await self._keepers.limiter.charge(kind, meter or bucket(address))
+        scope[BUDGET] = found
         if not found.allowed:
             raise self._keepers.limiter.refusal(kind, found, actor.name if meter else f"The address {address}")
 
@@ -206,8 +207,8 @@ class Guard:
         namespace = self._namespaces.get(home)
         stamp = self._stamp(actor, namespace)
         place = await locate(self._keepers.realm.db, name, actor.account)
-        held = rights(actor, place, caller.address, of_repository=of_repository)
-        look = Look(place, held, None, min(now + _LONGEST, place.until))
+        held = rights(actor, place, caller.address, now, of_repository=of_repository)
+        look = Look(place, held, None, min(now + _LONGEST, place.until, key_ends(actor, place)))
         if place.namespace is not None:
             _remember(self._namespaces, home, place.namespace)
         is_there = place.repository is not None or not of_repository
@@ -320,6 +321,9 @@ def _both(one: Stamp | None, other: Stamp | None) -> Stamp | None:
 
 
 def _meter(actor: Actor) -> str | None:
+    """Whose budget requests take: a key has its own, else it is that of the account."""
+    if actor.key_made_at is not None:
+        return f"k:{actor.credential}"
     return actor.principal if actor.account is not None else None
 
 

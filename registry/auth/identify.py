@@ -259,6 +259,7 @@ def _actor(known: Known, *, is_late: bool) -> Actor:
         limits=_limits(known),
         late=is_late,
         must_change_password=known.must_change_password,
+        key_made_at=known.key_made_at.timestamp() if known.key_made_at is not None else None,
     )
 
 

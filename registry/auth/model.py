@@ -46,6 +46,7 @@ class Actor:
         ceiling: what a registry token allows at most, by name of the repository; None without a token.
         late: a registry token that has expired, for at most an hour: good for upload sessions only.
         must_change_password: it may do nothing else first.
+        key_made_at: when the key was made that it was known by, in seconds of the wall clock; None without a key.
     """
 
     principal: str
@@ -58,6 +59,7 @@ class Actor:
     ceiling: "dict[str, Grant] | None" = None
     late: bool = False
     must_change_password: bool = False
+    key_made_at: float | None = None
 
 
 ANYBODY: Final = Actor("anybody", name="anybody")

@@ -10,6 +10,8 @@ _FIRST_KEY: Final = 7_205_759_404
 _COLUMNS: Final = (
     "c.id AS credential, c.kind AS credential_kind, c.password, c.scope, c.namespaces, c.repositories, "
     "c.addresses::text[] AS addresses, c.expires_at, c.revoked_at, c.replaced_by IS NOT NULL AS is_replaced, "
+    "CASE c.kind WHEN 'key' THEN c.created_at WHEN 'refresh' THEN "
+    "(SELECT p.created_at FROM credentials p WHERE p.id = c.parent AND p.kind = 'key') END AS key_made_at, "
     "a.id AS account, a.kind, a.name, a.is_administrator, a.must_change_password, a.state"
 )
 
@@ -28,6 +30,7 @@ class Known:
     expires_at: datetime | None
     revoked_at: datetime | None
     is_replaced: bool
+    key_made_at: datetime | None
     account: int
     kind: str
     name: str

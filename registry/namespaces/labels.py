@@ -1,5 +1,6 @@
 """Names of what the limits of keys hold as ids, for who may see it."""
 
+import time
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -55,7 +56,7 @@ async def namespace_id(realm: Realm, caller: Caller, name: str) -> int:
         NotFound: it may not, or there is none: the sentence is the same.
     """
     place = await locate(realm.db, name, caller.actor.account)
-    held = rights(caller.actor, place, caller.address, of_repository=False)
+    held = rights(caller.actor, place, caller.address, time.time(), of_repository=False)
     if place.namespace is None or Right.VIEW not in held or split(name)[3]:
         raise _hidden("namespace", name, caller)
     return place.namespace
@@ -68,7 +69,7 @@ async def repository_id(realm: Realm, caller: Caller, name: str) -> int:
         NotFound: it may not, or there is none: the sentence is the same.
     """
     place = await locate(realm.db, name, caller.actor.account)
-    held = rights(caller.actor, place, caller.address)
+    held = rights(caller.actor, place, caller.address, time.time())
     if place.namespace is None or place.repository is None or Right.VIEW not in held:
         raise _hidden("repository", name, caller)
     return place.repository

@@ -15,6 +15,7 @@ from registry.namespaces.model import NO_POLICIES, Policies
 
 _KINDS: Final = {"users": "user", "orgs": "org"}
 _ALL: Final = frozenset(Right)
+_DAY: Final = 86_400
 _OPEN_TO_ALL: Final = frozenset({Right.PULL, Right.VIEW})
 
 
@@ -79,7 +80,13 @@ async def named(db: Database, slug: str) -> str:
     return slug if kind is None else prefix(kind, slug)
 
 
-def rights(actor: Actor, place: Place, address: str, *, of_repository: bool = True) -> frozenset[Right]:
+def key_ends(actor: Actor, place: Place) -> float:
+    """When the caller's key becomes too old for the place, in seconds of the wall clock."""
+    days = place.policies.key_days
+    return math.inf if days is None or actor.key_made_at is None else actor.key_made_at + days * _DAY
+
+
+def rights(actor: Actor, place: Place, address: str, now: float, *, of_repository: bool = True) -> frozenset[Right]:
     """What the caller may do in the place from this address, whatever its token says.
 
     A repository that is not there is private to those without a role in its namespace: they cannot tell it from one
@@ -93,7 +100,7 @@ def rights(actor: Actor, place: Place, address: str, *, of_repository: bool = Tr
     held = {right for right in _ALL if may(right, column, visibility, place.policies.delete)}
     if place.namespace is None and column is not Column.ADMINISTRATOR:
         return frozenset()
-    return frozenset(held & _within_limits(actor, place, visibility))
+    return frozenset(held & _within_limits(actor, place, visibility, is_fresh=now < key_ends(actor, place)))
 
 
 def _column(actor: Actor, role: str | None) -> Column:
@@ -104,13 +111,13 @@ def _column(actor: Actor, role: str | None) -> Column:
     return {"user": Column.STRANGER, "robot": Column.ROBOT}.get(actor.kind, Column.ANONYMOUS)
 
 
-def _within_limits(actor: Actor, place: Place, visibility: str) -> frozenset[Right]:
+def _within_limits(actor: Actor, place: Place, visibility: str, *, is_fresh: bool) -> frozenset[Right]:
     limits = actor.limits
     scope = SCOPES[limits.scope] if limits.scope is not None else _ALL
     outside = (limits.namespaces is not None and place.namespace not in limits.namespaces) or (
         limits.repositories is not None and place.repository not in limits.repositories
     )
-    if not outside:
+    if is_fresh and not outside:
         return scope
     return _OPEN_TO_ALL if visibility == "public" else frozenset()
 

@@ -11,6 +11,8 @@ from registry.core.errors import BadRequest, Internal, RegistryError, Unavailabl
 from registry.infra.http import request_id
 from registry.infra.http.body import ClientDisconnected
 from registry.infra.http.problems import response_for
+from registry.infra.limits.model import BUDGET
+from registry.infra.limits.model import headers as budget_headers
 from registry.infra.telemetry import logs, metrics
 from registry.infra.telemetry.access import Access
 
@@ -42,7 +44,7 @@ class Boundary:
                 hosts += 1
             elif key == b"x-request-id":
                 name = request_id.accepted(value)
-        answer = _Answer(name or self._new_id(), send)
+        answer = _Answer(name or self._new_id(), scope, send)
         logs.REQUEST_ID.set(answer.request_id)
         try:
             app = self._app if hosts == 1 or scope["http_version"] == "1.0" else _without_host
@@ -67,17 +69,18 @@ class Boundary:
 class _Answer:
     """One answer: the id that it carries, the status that was sent, 0 before."""
 
-    __slots__ = ("_send", "request_id", "status")
+    __slots__ = ("_scope", "_send", "request_id", "status")
 
-    def __init__(self, name: str, send: Send) -> None:
+    def __init__(self, name: str, scope: Scope, send: Send) -> None:
         self.request_id = name
+        self._scope = scope
         self.status = 0
         self._send = send
 
     async def send(self, message: Message) -> None:
         """Pass a message on; its first carries the request id."""
         if message["type"] == "http.response.start":
-            headers = [*message.get("headers", ()), (b"x-request-id", self.request_id.encode())]
+            headers = [*message.get("headers", ()), (b"x-request-id", self.request_id.encode()), *_budget(self._scope)]
             await self._send({**message, "headers": headers})
             self.status = message["status"]
         else:
@@ -102,6 +105,14 @@ class _Answer:
             return Unavailable("The registry is stopping.", headers={"Connection": "close", "Retry-After": "5"})
         _log.error("failed", method=scope["method"][:50], path=scope["path"][:500], exc_info=error)
         return Internal(f"The registry failed; its log has the cause under {self.request_id}.")
+
+
+def _budget(scope: Scope) -> list[tuple[bytes, bytes]]:
+    """What the sender may still ask for, where that is counted; a refusal says so itself."""
+    found = scope.get(BUDGET)
+    if found is None or not found.allowed:
+        return []
+    return [(name.lower().encode(), value.encode()) for name, value in budget_headers(found).items()]
 
 
 async def _without_host(_: Scope, __: Receive, ___: Send) -> None:

@@ -61,6 +61,9 @@ class Windows(Protocol):
         """Let go of what the windows lie in."""
 
 
+BUDGET: Final = "gati.budget"  # where a scope holds the verdict of its request
+
+
 def verdict(rate: Rate, count: int, left: float, *, allowed: bool) -> Verdict:
     """The verdict of a window that has counted `count` and ends in `left` seconds."""
     limit = rate.limit
