@@ -2,53 +2,28 @@
 
 import base64
 import uuid
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from dataclasses import dataclass
+from typing import Any
 
 import asyncpg
 import httpx
+from starlette.types import ASGIApp
 
 from registry.app import Application
 from registry.audit.model import By
-from registry.auth.bootstrap import initial_password
 from registry.auth.realm import Realm
 from registry.config import load
-from registry.core.errors import CredentialExpired, InvalidCredentials
-from registry.infra.http.address import bucket
 from registry.infra.http.boundary import Boundary
-from registry.infra.limits.limiter import Limiter
 from registry.namespaces import spaces
 from registry.namespaces.accounts import NewAccount, create_user
 from registry.namespaces.spaces import NewNamespace
-from registry.web.rest import Behind, RestDoor
-from registry.web.rows import rows
-from registry.web.site import Site
 from tests.conftest import running
 
-T = TypeVar("T")
 PASSWORD = "canary-Correct-horse-1"
 OPERATOR = By(None, "operator")
 HOME = "192.0.2.7"
-
-
-@dataclass(frozen=True, slots=True)
-class Counted:
-    """Counts failed checks as the gate does."""
-
-    limiter: Limiter
-
-    async def attempt(self, address: str, account: str, check: Callable[[], Awaitable[T]]) -> T:
-        """The answer of a check."""
-        await self.limiter.check_attempts(bucket(address), account)
-        try:
-            return await check()
-        except CredentialExpired:
-            raise
-        except InvalidCredentials:
-            await self.limiter.count_failure(bucket(address), account)
-            raise
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,8 +45,7 @@ class Town:
     """A running registry."""
 
     app: Application
-    door: RestDoor
-    removed: list[str] = field(default_factory=list)
+    door: ASGIApp
 
     @property
     def realm(self) -> Realm:
@@ -135,21 +109,6 @@ async def town_of(environ: dict[str, str], **settings: str) -> AsyncIterator[Tow
     await forget_everybody(environ["DATABASE_URL"])
     try:
         async with running(found) as app:
-            removed: list[str] = []
-
-            async def remove(name: str) -> None:
-                removed.append(name)
-                async with app.access().realm.db.connection() as connection:
-                    await connection.execute("DELETE FROM repositories WHERE name = $1", name)
-
-            site = Site(
-                takes_sign_ups=found.takes_sign_ups,
-                initial_password=initial_password(found.data_dir),
-                attempts=lambda: Counted(app.access().limiter),
-                identifier=lambda: app.access().identifier,
-                remove_repository=remove,
-            )
-            behind = Behind(lambda: app.access().realm, lambda: app.access().rest, app.access().denials.note, 5.0)
-            yield Town(app, RestDoor(rows(site), behind), removed)
+            yield Town(app, app)
     finally:
         await forget_everybody(environ["DATABASE_URL"])
