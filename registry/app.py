@@ -64,6 +64,7 @@ class Application:
             attempts=lambda: self.access().guard,
             identifier=lambda: self.access().identifier,
             remove_repository=lambda name: repositories.delete(self.shelf(), name, OPERATOR),
+            shelf=self.shelf,
         )
 
     def _refused(self, by: By, action: str, target: str, namespace: int | None) -> None:

@@ -2,9 +2,10 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Final
 
-_COLUMNS: Final = "id, kind, name, display_name, state, namespace, is_administrator"
+_COLUMNS: Final = "id, kind, name, display_name, state, namespace, is_administrator, created_at"
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,6 +19,7 @@ class Person:
     state: str
     namespace: int
     is_administrator: bool
+    created_at: datetime
 
 
 async def select(connection: Any, accounts: Sequence[int]) -> list[Person]:

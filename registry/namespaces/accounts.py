@@ -121,6 +121,18 @@ async def list_robots(realm: Realm, namespace: int) -> list[Person]:
         return await people.robots(connection, namespace)
 
 
+async def find_robot(realm: Realm, namespace: int, name: str) -> Person:
+    """A robot of a namespace by its whole name.
+
+    Raises:
+        NotFound: it has none of this name.
+    """
+    for robot in await list_robots(realm, namespace):
+        if robot.name == name:
+            return robot
+    raise NotFound("The namespace has no such robot.")
+
+
 async def delete_robot(realm: Realm, by: By, namespace: int, robot: int, standing: Standing) -> None:
     """A robot is no more, nor its keys.
 

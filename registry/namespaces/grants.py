@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Final
 
 from registry.audit.model import By, Event
 from registry.audit.record import record
@@ -14,7 +14,10 @@ from registry.core.errors import Conflict, NameUnknown, NotFound, Unprocessable
 from registry.infra.http.counters import slot
 from registry.namespaces import members, spaces, sql_grants, sql_teams, teams
 from registry.namespaces.model import Namespace, Standing, check_role
-from registry.namespaces.sql_grants import Held
+from registry.namespaces.sql_grants import Given, Held
+
+PAGE: Final = 100
+ABSENT: Final = "There is no such grant."
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,8 +55,41 @@ async def list_grants(realm: Realm, namespace: int, repository: int | None) -> l
     ]
 
 
-async def give(realm: Realm, by: By, target: Target, role: str, standing: Standing) -> None:
-    """Grant a role, or another one than before; to an account that is no member, too, in one repository.
+async def page(realm: Realm, namespace: int, after: int = 0, limit: int = PAGE) -> list[Given]:
+    """All that is granted in a namespace and its repositories, by id; at most `limit`, and at most 100."""
+    async with realm.db.connection() as connection:
+        return await sql_grants.given(connection, namespace, after, min(limit, PAGE))
+
+
+async def find(realm: Realm, namespace: int, grant: int) -> Given:
+    """A grant.
+
+    Raises:
+        NotFound: there is none of this id in the namespace.
+    """
+    async with realm.db.connection() as connection:
+        found = await sql_grants.given_as(connection, namespace, grant)
+    if found is None:
+        raise NotFound(ABSENT)
+    return found
+
+
+async def target_of(realm: Realm, namespace: int, grant: int) -> Target:
+    """Whom a grant is for, and where.
+
+    Raises:
+        NotFound: there is none of this id in the namespace.
+    """
+    async with realm.db.connection() as connection:
+        found = await sql_grants.select(connection, namespace, grant)
+        if found is None:
+            raise NotFound(ABSENT)
+        names = await sql_teams.names(connection, namespace)
+    return Target(namespace, found.repo, names.get(found.team) if found.team is not None else None, found.account)
+
+
+async def give(realm: Realm, by: By, target: Target, role: str, standing: Standing) -> int:
+    """Grant a role, or another one than before; to an account that is no member, too, in one repository. Its id.
 
     Raises:
         Conflict: the repository or the team was changed meanwhile.
@@ -70,8 +106,9 @@ async def give(realm: Realm, by: By, target: Target, role: str, standing: Standi
             person = await people.hold(connection, target.account)
             if person.kind == "robot" and person.namespace != namespace.id:
                 raise Unprocessable(f"{person.name} is a robot of another namespace: make one in {namespace.name}.")
-        await sql_grants.put(connection, namespace.id, replace(place.held, role=role), by.account)
+        made = await sql_grants.put(connection, namespace.id, replace(place.held, role=role), by.account)
         await record(connection, by, Event("grant.given", place.where, namespace.id, place.detail | {"role": role}))
+        return made
 
 
 async def take(realm: Realm, by: By, target: Target, standing: Standing) -> None:

@@ -16,6 +16,7 @@ from registry.namespaces.sql_invitations import Invitation
 
 PAGE: Final = 100
 LIFE: Final = timedelta(days=7)
+ABSENT: Final = "There is no such invitation."
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,4 +159,4 @@ def _void(namespace: Namespace) -> Conflict:
 
 
 def _nothing() -> NotFound:
-    return NotFound("There is no such invitation.")
+    return NotFound(ABSENT)

@@ -44,6 +44,12 @@ async def list_members(realm: Realm, namespace: int, after: int = 0, limit: int 
     return [Listed(member, persons[member.account]) for member in found]
 
 
+async def find(realm: Realm, namespace: int, account: int) -> Member | None:
+    """A member; None where the account is none."""
+    async with realm.db.connection() as connection:
+        return await sql_members.select(connection, namespace, account)
+
+
 async def set_role(realm: Realm, by: By, change: Change, standing: Standing) -> None:
     """Give a member another role; a robot of the namespace, or whom an administrator adds, may become one by it.
 

@@ -7,7 +7,8 @@ from registry.audit.record import record
 from registry.auth.realm import Realm
 from registry.core.errors import Conflict, NameUnknown
 from registry.infra.http.counters import CATALOG, slot
-from registry.namespaces import spaces, sql_grants
+from registry.namespaces import spaces, sql, sql_grants
+from registry.namespaces.catalog import Visible
 from registry.namespaces.sql_grants import Repository
 
 PAGE: Final = 100
@@ -17,6 +18,18 @@ async def list_repositories(realm: Realm, namespace: int, after: str = "", limit
     """Live repositories by name, from the one after `after`; at most `limit`, and at most 100."""
     async with realm.db.connection() as connection:
         return await sql_grants.repositories(connection, namespace, after, min(limit, PAGE))
+
+
+async def list_seen(realm: Realm, namespace: int, after: str, limit: int, seen: Visible) -> list[Repository]:
+    """Live repositories that are seen, by name, from the one after `after`; at most `limit`, and at most 100."""
+    async with realm.db.connection() as connection:
+        return await sql.of_namespace(connection, namespace, after, min(limit, PAGE), seen)
+
+
+async def count(realm: Realm, namespace: int) -> int:
+    """How many live repositories a namespace has."""
+    async with realm.db.connection() as connection:
+        return await sql.count(connection, namespace)
 
 
 async def find(realm: Realm, namespace: int, repository: int) -> Repository:

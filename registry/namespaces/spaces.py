@@ -17,6 +17,7 @@ from registry.core.slugs import check_slug, skeleton
 from registry.infra.http.counters import CATALOG, GLOBAL
 from registry.namespaces import sql_members, sql_spaces
 from registry.namespaces.access import VISIBILITIES
+from registry.namespaces.catalog import Visible
 from registry.namespaces.model import Namespace, Policies
 from registry.namespaces.sql_spaces import Slug
 
@@ -120,35 +121,60 @@ async def list_all(realm: Realm, after: int = 0, limit: int = PAGE) -> list[Name
         return await sql_spaces.after(connection, after, min(limit, PAGE))
 
 
+async def list_seen(
+    realm: Realm, account: int | None, seen: Visible, after: int = 0, limit: int = PAGE
+) -> list[tuple[Namespace, str | None]]:
+    """The namespaces that a caller has a role in, with the highest, or that it administers; by id, at most 100."""
+    async with realm.db.connection() as connection:
+        return await sql_spaces.seen(connection, account, seen, after, min(limit, PAGE))
+
+
 async def aliases(realm: Realm, namespace: int) -> list[str]:
     """The former slugs that still lead to a namespace."""
     async with realm.db.connection() as connection:
         return await sql_spaces.aliases(connection, namespace)
 
 
-async def describe(realm: Realm, by: By, namespace: int, display_name: str, description: str) -> None:
-    """What people read about a namespace.
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What is to change of a namespace; None stays."""
+
+    display_name: str | None = None
+    description: str | None = None
+    visibility: str | None = None
+
+
+async def change(realm: Realm, by: By, namespace: int, new: Change, version: int | None = None) -> None:
+    """What people read about a namespace, and who may see it, all at once.
 
     Raises:
-        NameUnknown, Unprocessable: there is none; a text is too long.
+        NameUnknown, PreconditionFailed: there is none; it is not of this version.
+        Unprocessable: a text is too long; no such visibility.
     """
-    _check_texts(display_name, description)
-    async with changing(realm, namespace) as (connection, found):
-        await sql_spaces.describe(connection, namespace, display_name, description)
-        await record(connection, by, Event("namespace.described", found.slug, namespace))
+    _check_texts(new.display_name or "", new.description or "")
+    if new.visibility is not None:
+        check_visibility(new.visibility)
+    slots = () if new.visibility is None else (CATALOG,)
+    async with changing(realm, namespace, *slots, version=version) as (connection, found):
+        if new.display_name is not None or new.description is not None:
+            display_name = found.display_name if new.display_name is None else new.display_name
+            description = found.description if new.description is None else new.description
+            await sql_spaces.describe(connection, namespace, display_name, description)
+            await record(connection, by, Event("namespace.described", found.slug, namespace))
+        if new.visibility is not None:
+            await sql_spaces.set_visibility(connection, namespace, new.visibility)
+            detail = {"from": found.visibility, "to": new.visibility}
+            await record(connection, by, Event("namespace.visibility", found.slug, namespace, detail))
+
+
+async def describe(realm: Realm, by: By, namespace: int, display_name: str, description: str) -> None:
+    """What people read about a namespace; see `change`."""
+    await change(realm, by, namespace, Change(display_name, description))
 
 
 async def set_visibility(realm: Realm, by: By, namespace: int, visibility: str, version: int | None = None) -> None:
-    """Who may see a namespace, and what in it has no visibility of its own.
-
-    Raises:
-        NameUnknown, PreconditionFailed, Unprocessable: there is none; it is not of this version; no such visibility.
-    """
-    check_visibility(visibility)
-    async with changing(realm, namespace, CATALOG, version=version) as (connection, found):
-        await sql_spaces.set_visibility(connection, namespace, visibility)
-        detail = {"from": found.visibility, "to": visibility}
-        await record(connection, by, Event("namespace.visibility", found.slug, namespace, detail))
+    """Who may see a namespace, and what in it has no visibility of its own; see `change`."""
+    await change(realm, by, namespace, Change(visibility=visibility), version)
 
 
 async def set_policies(realm: Realm, by: By, namespace: int, policies: Policies, version: int | None = None) -> None:

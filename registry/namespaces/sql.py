@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING, Any, Final
 
 from registry.core.listing import Listing
+from registry.namespaces.sql_grants import Repository
 
 if TYPE_CHECKING:
     from registry.namespaces.catalog import Visible
@@ -31,6 +32,34 @@ async def names_after(connection: Any, last: str, limit: int, seen: "Visible | N
         seen.closed,
     )
     return Listing(**dict(row))
+
+
+async def of_namespace(connection: Any, namespace: int, after: str, limit: int, seen: "Visible") -> list[Repository]:
+    """Live repositories of a namespace that are seen, by name, from the one after `after`."""
+    rows = await connection.fetch(
+        "SELECT r.id, r.name, r.visibility, r.created_at FROM repositories r "
+        f"WHERE r.namespace = $10 AND r.state = 'live' AND r.name > $1 AND {_SEEN} ORDER BY r.name LIMIT $2",
+        after,
+        limit,
+        seen.everything,
+        seen.visibilities,
+        seen.namespaces,
+        seen.repositories,
+        seen.only_namespaces,
+        seen.only_repositories,
+        seen.closed,
+        namespace,
+    )
+    return [Repository(**row) for row in rows]
+
+
+async def count(connection: Any, namespace: int) -> int:
+    """How many live repositories a namespace has."""
+    return int(
+        await connection.fetchval(
+            "SELECT count(*) FROM repositories WHERE namespace = $1 AND state = 'live'", namespace
+        )
+    )
 
 
 _PAGE: Final = """

@@ -80,6 +80,17 @@ async def page(connection: Any, namespace: int, after: int, limit: int) -> list[
     return [Member(**row) for row in rows]
 
 
+async def select(connection: Any, namespace: int, account: int) -> Member | None:
+    """A member whose time has not run out."""
+    row = await connection.fetchrow(
+        "SELECT account, role, added_by, added_at, expires_at FROM members m "
+        f"WHERE namespace = $1 AND account = $2 AND {_LIVE}",
+        namespace,
+        account,
+    )
+    return Member(**row) if row is not None else None
+
+
 async def remove(connection: Any, namespace: int, account: int) -> str | None:
     """The role that an account had as a member until now, be its time over or not."""
     found = await connection.fetchval(

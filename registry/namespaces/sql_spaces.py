@@ -2,9 +2,12 @@
 
 import json
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from registry.namespaces.model import Namespace, Policies
+
+if TYPE_CHECKING:
+    from registry.namespaces.catalog import Visible
 
 _COLUMNS: Final = (
     "id, kind, slug, display_name, description, visibility, generation, state, policies::text AS policies, created_at, "
@@ -13,6 +16,15 @@ _COLUMNS: Final = (
 _COLUMNS_OF_N: Final = (
     "n.id, n.kind, n.slug, n.display_name, n.description, n.visibility, n.generation, n.state, "
     "n.policies::text AS policies, n.created_at, n.version"
+)
+
+_RANKED: Final = "ARRAY['read', 'write', 'admin', 'owner']"
+_HIGHEST: Final = (
+    f"(SELECT ({_RANKED})[max(array_position({_RANKED}, role))] FROM ("
+    "SELECT role FROM members m WHERE m.namespace = n.id AND m.account = $1 "
+    "AND (m.expires_at IS NULL OR m.expires_at > clock_timestamp()) UNION ALL "
+    "SELECT g.role FROM grants g JOIN team_members t ON t.team = g.team "
+    "WHERE g.namespace = n.id AND g.repo IS NULL AND t.account = $1) AS held)"
 )
 
 
@@ -131,6 +143,26 @@ async def of_account(connection: Any, account: int, after: int, limit: int) -> l
         "AND (m.expires_at IS NULL OR m.expires_at > clock_timestamp()) ORDER BY n.id LIMIT $3",
         account,
         after,
+        limit,
+    )
+    return [(_namespace({key: row[key] for key in row.keys() if key != "role"}), row["role"]) for row in rows]  # noqa: SIM118 - a record iterates over its values
+
+
+async def seen(
+    connection: Any, account: int | None, seen: "Visible", after: int, limit: int
+) -> list[tuple[Namespace, str | None]]:
+    """Live namespaces that somebody has a role in, or all, within the limits of a key, by id, with the highest role."""
+    rows = await connection.fetch(
+        f"SELECT {_COLUMNS_OF_N}, {_HIGHEST} AS role FROM namespaces n WHERE n.state = 'live' AND n.id > $2 "
+        "AND ($3 OR n.id = ANY ($4::bigint[])) AND NOT n.id = ANY ($5::bigint[]) AND (n.visibility = 'public' "
+        "OR ($6::bigint[] IS NULL OR n.id = ANY ($6)) AND $7::bigint[] IS NULL) ORDER BY n.id LIMIT $8",
+        account,
+        after,
+        seen.everything,
+        seen.namespaces,
+        seen.closed,
+        seen.only_namespaces,
+        seen.only_repositories,
         limit,
     )
     return [(_namespace({key: row[key] for key in row.keys() if key != "role"}), row["role"]) for row in rows]  # noqa: SIM118 - a record iterates over its values

@@ -1,7 +1,12 @@
 """Statements on teams. Each takes a connection."""
 
 from dataclasses import dataclass
-from typing import Any
+from datetime import datetime
+from typing import Any, Final
+
+_COLUMNS: Final = (
+    "id, name, description, (SELECT count(*) FROM team_members m WHERE m.team = t.id) AS members, created_at"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -12,6 +17,7 @@ class Team:
     name: str
     description: str
     members: int
+    created_at: datetime
 
 
 async def insert(connection: Any, namespace: int, name: str, description: str) -> int | None:
@@ -44,13 +50,20 @@ async def delete(connection: Any, team: int) -> None:
 async def page(connection: Any, namespace: int, after: str, limit: int) -> list[Team]:
     """Teams of a namespace, by name, from the one after `after`."""
     rows = await connection.fetch(
-        "SELECT id, name, description, (SELECT count(*) FROM team_members m WHERE m.team = t.id) AS members "
-        "FROM teams t WHERE namespace = $1 AND name > $2 ORDER BY name LIMIT $3",
+        f"SELECT {_COLUMNS} FROM teams t WHERE namespace = $1 AND name > $2 ORDER BY name LIMIT $3",
         namespace,
         after,
         limit,
     )
     return [Team(**row) for row in rows]
+
+
+async def select(connection: Any, namespace: int, name: str) -> Team | None:
+    """The team of this name."""
+    row = await connection.fetchrow(
+        f"SELECT {_COLUMNS} FROM teams t WHERE namespace = $1 AND name = $2", namespace, name
+    )
+    return Team(**row) if row is not None else None
 
 
 async def names(connection: Any, namespace: int) -> dict[int, str]:

@@ -25,6 +25,20 @@ async def list_teams(realm: Realm, namespace: int, after: str = "", limit: int =
         return await sql_teams.page(connection, namespace, after, min(limit, PAGE))
 
 
+async def show(realm: Realm, namespace: int, name: str) -> Team:
+    """A team.
+
+    Raises:
+        NotFound: there is none of this name in the namespace.
+    """
+    async with realm.db.connection() as connection:
+        await find(connection, namespace, name)
+        found = await sql_teams.select(connection, namespace, name)
+    if found is None:
+        raise _absent()
+    return found
+
+
 async def list_members(realm: Realm, namespace: int, name: str) -> list[Person]:
     """Who is in a team, by account.
 
@@ -126,8 +140,12 @@ async def find(connection: Any, namespace: int, name: str) -> int:
     """
     found = await sql_teams.id_of(connection, namespace, name) if name.isascii() and name.isprintable() else None
     if found is None:
-        raise NotFound("There is no such team.")
+        raise _absent()
     return found
+
+
+def _absent() -> NotFound:
+    return NotFound("There is no such team.")
 
 
 def _check(name: str, description: str) -> None:

@@ -20,6 +20,7 @@ _PARAMETERS: Final = {
     "repo": "A repository by its whole name, each slash in it encoded as %2F.",
     "account": "An account by its name.",
     "id": "The id that the list gives.",
+    "robot": "A robot by its name, with or without the namespace and the plus sign before it.",
 }
 _NO_WORD: Final = re.compile(r"[^A-Za-z0-9]+")
 _SECURITY: Final = {
@@ -123,7 +124,7 @@ def _query_parameters(row: Row) -> list[dict[str, Any]]:
 
 
 def _header_parameters(row: Row) -> list[dict[str, Any]]:
-    if row.method != "PATCH":
+    if not row.takes_match:
         return []
     description = "The ETag of what was read: the change is refused when it is not that any more."
     return [
@@ -138,7 +139,7 @@ def _header_parameters(row: Row) -> list[dict[str, Any]]:
 
 
 def _responses(row: Row, schemas: dict[Any, Any]) -> dict[str, Any]:
-    success: dict[str, Any] = {"description": HTTPStatus(row.status).phrase, "headers": dict(_HEADERS)}
+    success: dict[str, Any] = {"headers": dict(_HEADERS)}
     if row.query is not None and issubclass(row.query, Page):
         success["headers"]["Link"] = {"description": "The page that follows.", "schema": {"type": "string"}}
     if row.answer is not None:
@@ -148,7 +149,8 @@ def _responses(row: Row, schemas: dict[Any, Any]) -> dict[str, Any]:
         str(status): {"description": HTTPStatus(status).phrase, "headers": _HEADERS, "content": problem}
         for status in _refusals(row)
     }
-    return {str(row.status): success, **refusals, "default": {"description": "A refusal.", "content": problem}}
+    done = {str(status): {"description": HTTPStatus(status).phrase} | success for status in (row.status, *row.also)}
+    return {**done, **refusals, "default": {"description": "A refusal.", "content": problem}}
 
 
 def _refusals(row: Row) -> list[int]:
@@ -162,6 +164,6 @@ def _refusals(row: Row) -> list[int]:
         found.add(400)
     if row.body is not None:
         found |= {400, 408, 413, 415, 422}
-    if row.method == "PATCH":
+    if row.takes_match:
         found.add(412)
     return sorted(found)

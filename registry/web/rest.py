@@ -103,6 +103,8 @@ class Row:
         body, query: Structs of `bodies`.
         answer: the type of the reply's body.
         status: of success.
+        also: other statuses of success that the handler may choose.
+        is_versioned: whether it honours If-Match; every PATCH does.
         codes: statuses of refusals beside those that follow from the rest of the row.
         limit: of the body, in bytes.
     """
@@ -118,6 +120,13 @@ class Row:
     status: int = 200
     codes: tuple[int, ...] = ()
     limit: int = BODY
+    also: tuple[int, ...] = ()
+    is_versioned: bool = False
+
+    @property
+    def takes_match(self) -> bool:
+        """Whether it honours If-Match."""
+        return self.is_versioned or self.method == "PATCH"
 
     @property
     def segments(self) -> tuple[str, ...]:

@@ -1,6 +1,20 @@
 """The table of /v1."""
 
-from registry.web import accounts, keys, me, operator, sessions
+from registry.web import (
+    accounts,
+    audit,
+    invitations,
+    keys,
+    me,
+    members,
+    namespaces,
+    operator,
+    policies,
+    repositories,
+    robots,
+    sessions,
+    teams,
+)
 from registry.web.openapi import with_document
 from registry.web.rest import Row
 from registry.web.site import Site
@@ -8,4 +22,7 @@ from registry.web.site import Site
 
 def rows(site: Site) -> tuple[Row, ...]:
     """Every endpoint of /v1, and the document of them all."""
-    return with_document((*accounts.rows(site), *sessions.rows(site), *me.rows(site), *keys.ROWS, *operator.rows(site)))
+    with_site = (accounts, sessions, me, operator, namespaces, policies, repositories)
+    alone = (keys, members, invitations, teams, robots, audit)
+    found = [row for part in with_site for row in part.rows(site)]
+    return with_document((*found, *(row for part in alone for row in part.ROWS)))

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Protocol, TypeVar
 
 from registry.auth.identify import Identifier
+from registry.content.shelf import Shelf
 from registry.namespaces.removal import RemoveRepository
 
 T = TypeVar("T")
@@ -32,6 +33,7 @@ class Site:
         initial_password: the file with the first password, which goes with it (`bootstrap.initial_password`).
         attempts, identifier: those of the running process.
         remove_repository: deletes a repository by its name.
+        shelf: the content of the running process.
     """
 
     takes_sign_ups: bool
@@ -39,3 +41,4 @@ class Site:
     attempts: Callable[[], Attempts]
     identifier: Callable[[], Identifier]
     remove_repository: RemoveRepository
+    shelf: Callable[[], Shelf]

@@ -17,6 +17,7 @@ from registry.namespaces.entry import Admitted, Entry, Level
 from registry.web.bodies import Answer, Body, Id, Listing, Page
 from registry.web.openapi import with_document
 from registry.web.rest import Behind, Call, Reply, RestDoor, Row
+from tests.web.spaces import Org, org_of
 from tests.web.town import Person, Town, town_of
 
 
@@ -160,3 +161,9 @@ async def town(environ: dict[str, str]) -> AsyncIterator[Town]:
 async def boss(town: Town) -> Person:
     """Another administrator of it."""
     return await town.person(is_administrator=True)
+
+
+@pytest.fixture
+async def org(town: Town) -> Org:
+    """A private organisation in it, with somebody in every role."""
+    return await org_of(town)

@@ -15,9 +15,15 @@ def absent() -> Any:
     raise AssertionError
 
 
-ROWS = rows(
-    Site(takes_sign_ups=False, initial_password=None, attempts=absent, identifier=absent, remove_repository=nothing)
+SITE = Site(
+    takes_sign_ups=False,
+    initial_password=None,
+    attempts=absent,
+    identifier=absent,
+    remove_repository=nothing,
+    shelf=absent,
 )
+ROWS = rows(SITE)
 
 
 def test_every_operation_has_an_id_of_its_own_and_says_what_it_does() -> None:
