@@ -25,6 +25,31 @@ CREATE FUNCTION current_name(p_name text) RETURNS text LANGUAGE sql STABLE AS $$
     ), p_name)
 $$;
 
+-- The live repository that a name leads to, by itself or as one that it, or its namespace, had before.
+CREATE FUNCTION find_repository(p_name text) RETURNS bigint LANGUAGE sql STABLE AS $$
+    SELECT coalesce(
+        (SELECT id FROM repositories WHERE name = p_name AND state = 'live'),
+        (SELECT r.id FROM repository_aliases a JOIN repositories r ON r.id = a.repo WHERE a.name = p_name AND r.state = 'live'),
+        (SELECT id FROM repositories WHERE name = current_name(p_name) AND state = 'live')
+    )
+$$;
+
+-- The live repository of this name, locked against deletion. Twice: the name may just have moved to another row. What was begun
+-- under a name that it had before ends in it, too.
+CREATE OR REPLACE FUNCTION lock_repository(p_name text) RETURNS bigint LANGUAGE plpgsql VOLATILE AS $$
+DECLARE r bigint;
+BEGIN
+    FOR i IN 1..2 LOOP
+        SELECT id INTO r FROM repositories WHERE name = p_name AND state = 'live' FOR KEY SHARE;
+        EXIT WHEN FOUND;
+    END LOOP;
+    IF r IS NULL THEN
+        SELECT id INTO r FROM repositories WHERE id = find_repository(p_name) AND state = 'live' FOR KEY SHARE;
+    END IF;
+    IF r IS NULL THEN RAISE SQLSTATE 'GT404' USING MESSAGE = 'repository'; END IF;
+    RETURN r;
+END $$;
+
 -- One audit row. `p_by` has the keys of registry/audit/model.py's By; null writes nothing.
 CREATE FUNCTION note_audit(p_by jsonb, p_action text, p_target text, p_repo bigint, p_detail jsonb) RETURNS void
 LANGUAGE sql VOLATILE AS $$

@@ -42,6 +42,16 @@ BEGIN
     RETURN r;
 END $$;
 
+CREATE FUNCTION public.find_repository(p_name text) RETURNS bigint
+    LANGUAGE sql STABLE
+    AS $$
+    SELECT coalesce(
+        (SELECT id FROM repositories WHERE name = p_name AND state = 'live'),
+        (SELECT r.id FROM repository_aliases a JOIN repositories r ON r.id = a.repo WHERE a.name = p_name AND r.state = 'live'),
+        (SELECT id FROM repositories WHERE name = current_name(p_name) AND state = 'live')
+    )
+$$;
+
 CREATE FUNCTION public.finish_upload(p_name text, p_upload uuid, p_digest text, p_size bigint, p_key text, p_content bytea, p_grace interval, p_quota bigint) RETURNS void
     LANGUAGE plpgsql
     AS $$
@@ -146,6 +156,9 @@ BEGIN
         SELECT id INTO r FROM repositories WHERE name = p_name AND state = 'live' FOR KEY SHARE;
         EXIT WHEN FOUND;
     END LOOP;
+    IF r IS NULL THEN
+        SELECT id INTO r FROM repositories WHERE id = find_repository(p_name) AND state = 'live' FOR KEY SHARE;
+    END IF;
     IF r IS NULL THEN RAISE SQLSTATE 'GT404' USING MESSAGE = 'repository'; END IF;
     RETURN r;
 END $$;

@@ -49,7 +49,9 @@ async def look(connection: Any, review: Review) -> bool:
 
 
 async def fold(shelf: Shelf) -> None:
-    """Fold the ledgers that have grown; others may do the same."""
-    async with shelf.db.connection() as connection:
+    """Fold the ledgers that have grown, unless another process does: pushes do not wait for it, nor it for them."""
+    async with shelf.db.transaction() as connection:
+        if not await sql.lock_folding(connection):
+            return
         for namespace in await sql.loose(connection, _NAMESPACES):
             await sql.fold(connection, namespace)

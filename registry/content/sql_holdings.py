@@ -1,6 +1,8 @@
 """Statements on what namespaces hold. Each takes a connection."""
 
-from typing import Any
+from typing import Any, Final
+
+_FOLDING: Final = 7_205_759_407
 
 
 async def used(connection: Any, namespace: int) -> int:
@@ -76,6 +78,11 @@ async def queue_unheld(connection: Any, namespace: int) -> None:
     )
 
 
+async def lock_folding(connection: Any) -> bool:
+    """Be the only one who folds until the end of the transaction; False where another is."""
+    return bool(await connection.fetchval("SELECT pg_try_advisory_xact_lock($1)", _FOLDING))
+
+
 async def loose(connection: Any, limit: int) -> list[int]:
     """At most `limit` namespaces with changes that are not folded yet."""
     rows = await connection.fetch("SELECT DISTINCT namespace FROM usage WHERE NOT is_sum LIMIT $1", limit)
@@ -83,10 +90,10 @@ async def loose(connection: Any, limit: int) -> list[int]:
 
 
 async def fold(connection: Any, namespace: int) -> None:
-    """Make one row of those that nobody else is folding: in one statement, so every reader sees the same sum."""
+    """Make one row of the ledger's first 10,000: in one statement, so every reader sees the same sum."""
     await connection.execute(
-        "WITH gone AS (DELETE FROM usage WHERE id IN (SELECT id FROM usage WHERE namespace = $1 "
-        "ORDER BY id LIMIT 10000 FOR UPDATE SKIP LOCKED) RETURNING bytes) "
+        "WITH chosen AS MATERIALIZED (SELECT id FROM usage WHERE namespace = $1 ORDER BY id LIMIT 10000), "
+        "gone AS (DELETE FROM usage u USING chosen c WHERE u.id = c.id RETURNING u.bytes) "
         "INSERT INTO usage (namespace, bytes, is_sum) SELECT $1, sum(bytes), true FROM gone HAVING count(*) > 0",
         namespace,
     )

@@ -99,8 +99,8 @@ async def delete_links(connection: Any, repo: int, limit: int) -> list[str]:
 async def delete_tags(connection: Any, repo: int, limit: int) -> int:
     """Remove at most `limit` tags: how many."""
     rows = await connection.fetch(
-        "DELETE FROM tags WHERE repo = $1 AND name IN ("
-        "SELECT name FROM tags WHERE repo = $1 ORDER BY name LIMIT $2 FOR UPDATE) RETURNING 1",
+        "WITH chosen AS MATERIALIZED (SELECT name FROM tags WHERE repo = $1 ORDER BY name LIMIT $2 FOR UPDATE) "
+        "DELETE FROM tags t USING chosen c WHERE t.repo = $1 AND t.name = c.name RETURNING 1",
         repo,
         limit,
     )
@@ -114,8 +114,8 @@ async def delete_manifests(connection: Any, repo: int, limit: int) -> list[str]:
 
 async def _delete_some(connection: Any, table: str, repo: int, limit: int) -> list[str]:
     rows = await connection.fetch(
-        f"DELETE FROM {table} WHERE repo = $1 AND digest IN ("
-        f"SELECT digest FROM {table} WHERE repo = $1 ORDER BY digest LIMIT $2 FOR UPDATE) RETURNING digest",
+        f"WITH chosen AS MATERIALIZED (SELECT digest FROM {table} WHERE repo = $1 ORDER BY digest LIMIT $2 FOR UPDATE) "
+        f"DELETE FROM {table} t USING chosen c WHERE t.repo = $1 AND t.digest = c.digest RETURNING t.digest",
         repo,
         limit,
     )

@@ -96,11 +96,10 @@ async def still_untagged(connection: Any, repo: int, expiry: Expiry) -> bool:
 async def note_pulls(connection: Any, names: list[str], references: list[str]) -> None:
     """Remember, to the hour, that these manifests were pulled, where a retention policy asks for it."""
     await connection.execute(
-        "WITH found AS (SELECT m.repo, m.digest FROM (SELECT DISTINCT r.id AS repo, coalesce(t.digest, w.reference) AS "
-        "digest FROM unnest($1::text[], $2::text[]) AS w (name, reference) JOIN repositories r ON r.id = coalesce("
-        "(SELECT id FROM repositories WHERE name = w.name AND state = 'live'), "
-        "(SELECT repo FROM repository_aliases WHERE name = w.name), "
-        "(SELECT id FROM repositories WHERE name = current_name(w.name) AND state = 'live')) "
+        "WITH found AS (SELECT m.repo, m.digest FROM ("
+        "SELECT DISTINCT r.id AS repo, coalesce(t.digest, w.reference) AS digest "
+        "FROM unnest($1::text[], $2::text[]) AS w (name, reference) "
+        "JOIN repositories r ON r.id = find_repository(w.name) "
         "JOIN namespaces n ON n.id = r.namespace AND n.policies ? 'retention' "
         "LEFT JOIN tags t ON t.repo = r.id AND t.name = w.reference) AS asked "
         "JOIN manifests m ON m.repo = asked.repo AND m.digest = asked.digest "

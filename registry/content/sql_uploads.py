@@ -40,10 +40,11 @@ async def start(connection: Any, name: str, upload_id: str, new: Start) -> None:
 
 
 async def select(connection: Any, name: str, upload_id: str, owner: str) -> Upload | None:
-    """The session of this repository and caller."""
+    """The session of this repository, under the name that it has or had, and caller."""
     row = await connection.fetchrow(
         "SELECT u.id::text, u.algorithm, u.received, u.hash_state, u.state, u.digest FROM uploads u "
-        "JOIN repositories r ON r.id = u.repo WHERE u.id = $1 AND r.name = $2 AND r.state = 'live' AND u.owner = $3",
+        "JOIN repositories r ON r.id = u.repo WHERE u.id = $1 AND u.owner = $3 AND r.state = 'live' "
+        "AND (r.name = $2 OR r.id = find_repository($2))",
         upload_id,
         name,
         owner,

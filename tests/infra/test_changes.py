@@ -15,7 +15,7 @@ from registry.core.errors import Unavailable
 from registry.infra import changes as module
 from registry.infra.changes import Changes
 from registry.infra.db.pool import Database, open_database
-from registry.infra.http.counters import CATALOG, Counters, slot
+from registry.infra.http.counters import CATALOG, GLOBAL, Counters, slot
 
 ROOT = Path(__file__).parents[2]
 LOCK = "SELECT pg_advisory_lock(77)"
@@ -193,6 +193,49 @@ async def test_a_repository_is_announced_until_it_is_known_to_be_there(writer: C
     async with writer.making("new", changing=True):
         assert reader.stamp((slot("new"),)) is None
         assert reader.stamp((CATALOG,)) is not None
+
+
+async def test_a_repository_is_announced_again_when_its_name_may_have_been_taken_away(
+    writer: Changes, reader: Counters
+) -> None:
+    """Also by another process, and while it is being made."""
+
+    async def announces() -> bool:
+        async with writer.making("name", changing=False):
+            return reader.stamp((CATALOG,)) is None
+
+    assert await announces()
+    assert not await announces()
+    reader.begin((GLOBAL,))
+    assert await announces()
+    reader.finish((GLOBAL,))
+    assert await announces()
+    assert not await announces()
+    before = reader.stamp((CATALOG,))
+    assert before is not None
+    async with writer.making("name", changing=False):
+        reader.begin((GLOBAL,))
+        reader.finish((GLOBAL,))
+        assert reader.holds(before)
+    assert not reader.holds(before)
+    assert await announces()
+
+
+async def test_a_change_in_a_repository_that_is_renamed_meanwhile_is_announced_under_every_name(
+    writer: Changes, reader: Counters
+) -> None:
+    other = reader.stamp((slot("new name"),))
+    assert other is not None
+    async with writer.of("old name"):
+        reader.begin((GLOBAL,))
+        reader.finish((GLOBAL,))
+        assert reader.holds(other)
+    assert not reader.holds(other)
+    other = reader.stamp((slot("new name"),))
+    assert other is not None
+    async with writer.of("old name"):
+        pass
+    assert reader.holds(other)
 
 
 async def test_nothing_is_announced_where_nothing_is_remembered(writer: Changes) -> None:
