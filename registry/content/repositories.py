@@ -1,8 +1,6 @@
-"""Repositories as wholes: they go, and they get other names."""
+"""Repositories as wholes: who has a blob, and how they go."""
 
 import json
-from collections.abc import Iterable
-from contextlib import AbstractAsyncContextManager
 
 import asyncpg
 
@@ -15,7 +13,6 @@ from registry.content.shelf import Shelf
 from registry.content.sql_repositories import Repository
 from registry.content.terms import Terms
 from registry.core.digest import Digest, parse_digest
-from registry.core.errors import Conflict
 from registry.infra.http.counters import CATALOG, GLOBAL, slot
 from registry.infra.storage.keys import blob_key, upload_key
 
@@ -28,42 +25,12 @@ async def delete(shelf: Shelf, name: str, by: By | None) -> None:
     Raises:
         NameUnknown: there is no such repository.
     """
-    async with _around(shelf, (name,)), shelf.db.transaction() as connection:
+    async with shelf.changes.around((GLOBAL, CATALOG, slot(name))), shelf.db.transaction() as connection:
         found = await sql.begin_deleting(connection, name)
         if found is None:
             raise unknown_name(name)
         await sql_manifests.emit(connection, events.REPOSITORY_DELETED, found.id, json.dumps({"name": name}))
         await trail.note(connection, Terms(by), found.id, Event("repository.deleted", name))
-
-
-async def rename(shelf: Shelf, name: str, new: str, by: By | None) -> None:
-    """Give the repository another name in its namespace; the old one leads to it. A push in flight lands in it.
-
-    Raises:
-        NameUnknown: there is no such repository.
-        Conflict: the new name is another's, was another's, or is of another namespace.
-    """
-    try:
-        async with _around(shelf, (name, new)), shelf.db.transaction() as connection:
-            found = await sql.find_for_rename(connection, name)
-            if found is None:
-                raise unknown_name(name)
-            if found.namespace is not None and not await sql.is_of(connection, new, found.namespace):
-                raise Conflict(f"{new} is not a name of the namespace of {name}: a repository stays in its namespace.")
-            if not await sql.rename(connection, found.id, name, new):
-                raise _taken(new)
-            await trail.note(connection, Terms(by), found.id, Event("repository.renamed", new, detail={"from": name}))
-    except asyncpg.UniqueViolationError as error:
-        raise _taken(new) from error
-
-
-def _around(shelf: Shelf, names: Iterable[str]) -> AbstractAsyncContextManager[None]:
-    slots = {GLOBAL, CATALOG, *(slot(name) for name in names)}
-    return shelf.changes.around(tuple(sorted(slots)))
-
-
-def _taken(name: str) -> Conflict:
-    return Conflict(f"{name} is the name of another repository, or was: choose another.")
 
 
 async def holders(shelf: Shelf, digest: Digest, limit: int) -> list[str]:

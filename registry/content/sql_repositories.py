@@ -1,4 +1,4 @@
-"""Statements on repositories as wholes: their names, and how they go. Each takes a connection."""
+"""Statements on repositories as wholes. Each takes a connection."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -24,35 +24,6 @@ async def begin_deleting(connection: Any, name: str) -> Repository | None:
         "UPDATE repositories SET state = 'deleting' WHERE name = $1 AND state = 'live' RETURNING id, namespace", name
     )
     return Repository(**dict(row)) if row else None
-
-
-async def find_for_rename(connection: Any, name: str) -> Repository | None:
-    """The live repository of this name, which nobody else renames or deletes meanwhile; pushes go on."""
-    row = await connection.fetchrow(
-        "SELECT id, namespace FROM repositories WHERE name = $1 AND state = 'live' FOR NO KEY UPDATE", name
-    )
-    return Repository(**dict(row)) if row else None
-
-
-async def is_of(connection: Any, name: str, space: int) -> bool:
-    """Whether a repository of this name would belong to the namespace, under its present slug."""
-    return bool(
-        await connection.fetchval("SELECT namespace_of($1) = $2 AND current_name($1) = $1", name, space) or False
-    )
-
-
-async def rename(connection: Any, repo: int, old: str, new: str) -> bool:
-    """Give a repository another name and let the old one lead to it; False when another has or had the new one."""
-    await connection.execute("DELETE FROM repository_aliases WHERE name = $1 AND repo = $2", new, repo)
-    if await connection.fetchval("SELECT 1 FROM repository_aliases WHERE name = $1", new):
-        return False
-    await connection.execute("UPDATE repositories SET name = $2 WHERE id = $1", repo, new)
-    await connection.execute(
-        "INSERT INTO repository_aliases (name, repo) VALUES ($1, $2) ON CONFLICT (name) DO UPDATE SET repo = $2",
-        old,
-        repo,
-    )
-    return True
 
 
 async def holders(connection: Any, digest: str, limit: int) -> list[str]:

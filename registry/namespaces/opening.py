@@ -35,6 +35,7 @@ async def end(connection: Any, account: int) -> int:
     made = [place for place in places if await sql.adopt(connection, _adopted(*place), account)]
     await sql.assign(connection)
     await sql.fill_holdings(connection)
+    await sql.queue_comparisons(connection)
     await sql.close(connection)
     return len(made)
 

@@ -78,6 +78,15 @@ async def fill_holdings(connection: Any) -> None:
     )
 
 
+async def queue_comparisons(connection: Any) -> None:
+    """Let the sweep compare what namespaces hold with what was counted, when nothing of before is under way."""
+    await connection.execute(
+        "INSERT INTO review (kind, repo, key, due) SELECT 'holding', id, '', clock_timestamp() + interval '1 hour' "
+        "FROM namespaces n WHERE EXISTS (SELECT FROM repositories r WHERE r.namespace = n.id) ORDER BY id "
+        "ON CONFLICT (kind, repo, key) DO UPDATE SET due = greatest(review.due, excluded.due)"
+    )
+
+
 async def close(connection: Any) -> None:
     """There are accounts from now on."""
     await connection.execute("UPDATE instance SET has_accounts = true")

@@ -10,6 +10,7 @@ from registry.content import blobs, holdings, jobs, sql_holdings
 from registry.content.terms import Terms
 from registry.core.digest import parse_digest
 from registry.core.errors import QuotaExceeded
+from registry.namespaces import sql_opening
 from tests.content.spaces import (
     accounts,
     execute,
@@ -137,8 +138,9 @@ async def test_a_comparison_counts_in_what_came_before_the_namespace_and_out_wha
     await execute(shelf, "UPDATE repositories SET namespace = $1", team)
     await execute(shelf, "INSERT INTO holdings VALUES ($1, 'sha256:gone', 7)", team)
     await execute(shelf, "INSERT INTO usage (namespace, bytes) VALUES ($1, 7)", team)
-    await execute(shelf, "SELECT queue_review('holding', $1, ARRAY[''], clock_timestamp())", team)
-    await jobs.sweep(shelf)
+    async with shelf.db.connection() as connection:
+        await sql_opening.queue_comparisons(connection)
+    await grace_passes(shelf)
     assert await used(shelf, team) == await held(shelf, team) == len(EMPTY) + len(image())
     assert await fetch(shelf, "SELECT count(*) FROM review WHERE kind = 'holding'") == 0
 

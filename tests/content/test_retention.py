@@ -5,10 +5,10 @@ from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import httpx
 import pytest
 
 from registry import worker
+from registry.admission.push import Pushed, push
 from registry.content import manifests, retention
 from registry.content.keeping import Tagged, Untagged, expired_manifests, expired_tags
 from registry.content.pulls import Pulls
@@ -18,7 +18,7 @@ from registry.infra.http.lane import Hits, Label
 from registry.namespaces.model import Kept, Retention
 from tests.content.faults import before
 from tests.content.spaces import accounts, execute, fetch, make_namespace, put_blob, put_manifest
-from tests.pushing import EMPTY, OCI_INDEX, OCI_MANIFEST, descriptor, digest, image, push_manifest
+from tests.pushing import EMPTY, OCI_INDEX, OCI_MANIFEST, descriptor, digest, image
 
 NOW = datetime(2030, 1, 31, tzinfo=UTC)
 VERSIONS = {"rules": [{"pattern": "v*", "keep": 2}]}
@@ -106,7 +106,7 @@ async def test_a_dry_run_tells_what_a_run_takes_and_takes_nothing(shelf: Any) ->
     )
 
 
-async def test_untagged_manifests_go_but_none_that_something_keeps(client: httpx.AsyncClient, shelf: Any) -> None:
+async def test_untagged_manifests_go_but_none_that_something_keeps(shelf: Any) -> None:
     """A tag, an index that holds it, or a subject that is here."""
     await make_namespace(shelf, "team", retention={"untaggedDays": 30})
     await put_blob(shelf, "team/app", EMPTY)
@@ -117,7 +117,7 @@ async def test_untagged_manifests_go_but_none_that_something_keeps(client: httpx
         await put_manifest(shelf, "team/app", raw)
     await put_manifest(shelf, "team/app", kept, "latest")
     index = b'{"schemaVersion":2,"manifests":[%s]}' % str(descriptor(child, OCI_MANIFEST)).replace("'", '"').encode()
-    assert (await push_manifest(client, "team/app", index, "all", OCI_INDEX)).status_code == 201
+    await push(shelf, "team/app", Pushed(index, OCI_INDEX, "all", ()))
     assert await retention.run(shelf) == 0
     await execute(shelf, PUSHED_LONG_AGO)
     assert await retention.run(shelf) == 2
