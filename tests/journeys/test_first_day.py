@@ -89,5 +89,7 @@ def test_a_closed_registry_challenges_and_says_why(serve: Callable[..., Served])
         answer = client.get("/v2/")
         assert answer.status_code == 401
         assert answer.headers["www-authenticate"].startswith("Bearer realm=")
-        token = client.get("/token", params={"service": "gati-registry"})
-        assert (token.status_code, token.json()["errors"][0]["code"]) == (401, "UNAUTHORIZED")
+        refused = client.get("/token", params={"service": "gati-registry"}, auth=("admin", "not the password"))
+        assert (refused.status_code, refused.json()["errors"][0]["code"]) == (401, "UNAUTHORIZED")
+        token = client.get("/token", params={"service": "gati-registry"}).json()["token"]
+        assert client.get("/v2/", headers={"Authorization": f"Bearer {token}"}).status_code == 200
