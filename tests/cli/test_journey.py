@@ -40,16 +40,7 @@ def served(folder: Path) -> Iterator[str]:
 def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """A registry that has one account, alice's."""
     with served(tmp_path_factory.mktemp("served")) as found:
-        if httpx.get(f"{found}/v1/openapi.json").status_code == 404:
-            pytest.skip("this registry does not serve /v1")
         yield found
-
-
-@pytest.fixture
-def namespaces(url: str) -> None:
-    """Leave the test out where the registry has no namespaces to look after yet."""
-    if "/v1/orgs" not in httpx.get(f"{url}/v1/openapi.json").json()["paths"]:
-        pytest.skip("this registry does not serve /v1/orgs")
 
 
 @pytest.fixture
@@ -109,7 +100,7 @@ def test_a_key_logs_in_too(alice: Gati, url: str) -> None:
     alice("logout")
 
 
-def test_a_namespace_is_made_shown_and_deleted(alice: Gati, namespaces: None) -> None:
+def test_a_namespace_is_made_shown_and_deleted(alice: Gati) -> None:
     alice("namespace", "create", "apex")
     assert alice("namespace", "show", "orgs/apex", "--json").document["visibility"] == "private"
     alice("namespace", "visibility", "orgs/apex", "public")
@@ -122,10 +113,10 @@ def test_a_namespace_is_made_shown_and_deleted(alice: Gati, namespaces: None) ->
     assert alice.run("namespace", "show", "orgs/apex").status == 5
 
 
-def test_a_robot_has_a_role_and_a_key(alice: Gati, namespaces: None, url: str) -> None:
+def test_a_robot_has_a_role_and_a_key(alice: Gati, url: str) -> None:
     alice("namespace", "create", "robotics")
     robot = alice("namespace", "robots", "orgs/robotics", "create", "ci", "--json").document["name"]
-    alice("namespace", "grants", "orgs/robotics", "set", "write", "--account", robot)
+    alice("namespace", "members", "orgs/robotics", "set", robot, "write")
     key = alice("namespace", "robots", "orgs/robotics", "key", "create", "ci", "runner").out
     alice("login", url, "--api-key-stdin", stdin=key)
     assert alice("whoami", "--json").document["account"]["username"] == robot
