@@ -196,7 +196,8 @@ class Guard:
     async def look(self, caller: Caller, name: str, *, of_repository: bool = True) -> Look:
         """What the caller may do in a repository, or in the namespace of this name, whatever its token says.
 
-        It is remembered while nothing that it rests on changes.
+        It is remembered while nothing that it rests on changes; what may not be seen is not, as what is not there
+        cannot be: the two take as long.
         """
         actor, now = caller.actor, time.time()
         key = (actor.account, actor.credential, name, of_repository)
@@ -206,13 +207,13 @@ class Guard:
         home = split(name)[1:3]
         namespace = self._namespaces.get(home)
         stamp = self._stamp(actor, namespace)
-        place = await locate(self._keepers.realm.db, name, actor.account)
+        place = await locate(self._keepers.realm.db, name, actor.account, of_repository=of_repository)
         held = rights(actor, place, caller.address, now, of_repository=of_repository)
         look = Look(place, held, None, min(now + _LONGEST, place.until, key_ends(actor, place)))
         if place.namespace is not None:
             _remember(self._namespaces, home, place.namespace)
-        is_there = place.repository is not None or not of_repository
-        if stamp is None or place.namespace != namespace or not (is_there and _is_everywhere(actor, place)):
+        is_seen = bool(held) and (place.repository is not None or not of_repository)
+        if stamp is None or place.namespace != namespace or not (is_seen and _is_everywhere(actor, place)):
             return look
         look = replace(look, stamp=stamp)
         _remember(self._looks, key, look)

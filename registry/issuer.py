@@ -9,7 +9,7 @@ from registry.auth.admission import Caller
 from registry.auth.realm import Realm
 from registry.auth.signing import KeyRing
 from registry.auth.tokens import LIFETIME, Claims, SigningKey, sign
-from registry.core.errors import CredentialRevoked
+from registry.core.errors import CredentialRevoked, InvalidToken
 from registry.guard import AUDIENCE, Guard
 from registry.namespaces import scopes
 from registry.namespaces.access import Right
@@ -31,8 +31,16 @@ class Issuer:
         self._anonymous: dict[tuple[str, Granted], tuple[float, str]] = {}
 
     async def caller(self, scope: MutableMapping[str, Any], *, may_be_late: bool = False) -> Caller:
-        """Whoever the Authorization of a request is of; anonymous without one."""
-        return await self._guard.caller(scope, may_be_late=may_be_late)
+        """Whoever the Authorization of a request is of; anonymous without one.
+
+        Raises:
+            Unauthorized: as `Guard.caller`; or it is a registry token: one that lists little would become one that
+                lists all, again and again.
+        """
+        caller = await self._guard.caller(scope, may_be_late=may_be_late)
+        if caller.actor.ceiling is not None:
+            raise InvalidToken("A token is not given for another one: send the password or the key, or nothing.")
+        return caller
 
     async def login(self, scope: MutableMapping[str, Any], name: str, secret: str) -> Caller:
         """Whoever a name and a password or key, sent in a form, are of."""

@@ -11,6 +11,7 @@ from registry.guard import Guard
 from registry.namespaces.access import Right
 from registry.namespaces.admission import Look
 from registry.namespaces.entry import Admitted, Entry, Level
+from registry.namespaces.rights import administers
 
 _CHALLENGE: Final = {"WWW-Authenticate": 'Bearer realm="gati-registry"'}
 _FIRST: Final = frozenset({"/v1/me", "/v1/me/password", "/v1/auth/logout"})
@@ -86,7 +87,7 @@ def _stranger(actor: Actor) -> Unauthorized:
 
 def _refusal_of_registry(actor: Actor) -> str | None:
     """Why the caller may not administer the registry."""
-    if not actor.is_administrator:
+    if not administers(actor):
         return f"{actor.name} is no administrator of this registry."
     limits = actor.limits
     if limits.scope not in {None, "admin"} or limits.namespaces is not None or limits.repositories is not None:

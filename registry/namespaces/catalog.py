@@ -13,7 +13,7 @@ from registry.namespaces.rights import is_within
 
 @dataclass(frozen=True, slots=True)
 class Visible:
-    """What a caller sees: what is of a visibility; `everything` or what it has a role in, as far as its key is for it.
+    """What a caller sees: what is public; as far as its key is for it, what is of a visibility or it has a role in.
 
     `only_namespaces`, `only_repositories` are the limits of the key; nothing of the namespaces `closed` to it is seen.
     """
@@ -30,7 +30,6 @@ class Visible:
 async def visible(db: Database, caller: Caller) -> Visible:
     """What the caller may pull from, by the table of `access`, its key's limits and the addresses of namespaces."""
     actor, limits = caller.actor, caller.actor.limits
-    is_limited = limits.namespaces is not None or limits.repositories is not None
     async with db.connection() as connection:
         restricted = await sql.restricted(connection)
         namespaces, repositories = await sql.held(connection, actor.account)
@@ -39,7 +38,7 @@ async def visible(db: Database, caller: Caller) -> Visible:
     ]
     return Visible(
         actor.is_administrator,
-        ["public", "internal"] if actor.kind == "user" and not is_limited else ["public"],
+        ["internal"] if actor.kind == "user" else [],
         namespaces,
         repositories,
         _ids(limits.namespaces),

@@ -40,9 +40,10 @@ async def labels(realm: Realm, caller: Caller, namespaces: Iterable[int], reposi
 def _sees(seen: Visible, namespace: int | None, repository: int | None, visibility: str | None) -> bool:
     if namespace in seen.closed:
         return False
-    if visibility in seen.visibilities:
+    if visibility == "public":
         return True
-    has = seen.everything or namespace in seen.namespaces or repository in seen.repositories
+    has = seen.everything or visibility in seen.visibilities
+    has = has or namespace in seen.namespaces or repository in seen.repositories
     is_within = (seen.only_namespaces is None or namespace in seen.only_namespaces) and (
         seen.only_repositories is None or repository in seen.only_repositories
     )
@@ -55,7 +56,7 @@ async def namespace_id(realm: Realm, caller: Caller, name: str) -> int:
     Raises:
         NotFound: it may not, or there is none: the sentence is the same.
     """
-    place = await locate(realm.db, name, caller.actor.account)
+    place = await locate(realm.db, name, caller.actor.account, of_repository=False)
     held = rights(caller.actor, place, caller.address, time.time(), of_repository=False)
     if place.namespace is None or Right.VIEW not in held or split(name)[3]:
         raise _hidden("namespace", name, caller)

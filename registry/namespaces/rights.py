@@ -55,10 +55,13 @@ def nowhere(name: str) -> Place:
     return Place(name, None, 0, None, "private", None, NO_POLICIES)
 
 
-async def locate(db: Database, name: str, account: int | None) -> Place:
-    """The place that a name leads to now, through aliases."""
+async def locate(db: Database, name: str, account: int | None, *, of_repository: bool = True) -> Place:
+    """The place that a name leads to now, through aliases: a repository, else, or unless that is asked, its namespace.
+
+    What is granted in a repository is nothing in its namespace, be it of the same name.
+    """
     async with db.connection() as connection:
-        row = await sql_rights.find(connection, split(name), account)
+        row = await sql_rights.find(connection, split(name), account, of_repository=of_repository)
     if row is None:
         return nowhere(name)
     return Place(
@@ -92,15 +95,20 @@ def rights(actor: Actor, place: Place, address: str, now: float, *, of_repositor
     A repository that is not there is private to those without a role in its namespace: they cannot tell it from one
     that is. A key within its limits; what everybody may read is within all limits.
     """
+    if place.namespace is None:
+        return frozenset()
     column = _column(actor, place.role)
     if column is not Column.ADMINISTRATOR and not is_within(address, place.policies.addresses):
         return frozenset()
     hidden = of_repository and place.repository is None
     visibility = "private" if hidden else place.visibility
     held = {right for right in _ALL if may(right, column, visibility, place.policies.delete)}
-    if place.namespace is None and column is not Column.ADMINISTRATOR:
-        return frozenset()
     return frozenset(held & _within_limits(actor, place, visibility, is_fresh=now < key_ends(actor, place)))
+
+
+def administers(actor: Actor) -> bool:
+    """Whether the caller's account may administer the registry, whatever its key may."""
+    return may(Right.ADMINISTER, _column(actor, None), "private")
 
 
 def _column(actor: Actor, role: str | None) -> Column:

@@ -71,12 +71,14 @@ SELECT string_agg('"' || name || '"', ',' ORDER BY name) AS items, max(name) AS 
     ORDER BY name LIMIT 1) IS NOT NULL AS more
 FROM page
 """
-_SEEN: Final = """(
-    coalesce(r.visibility, (SELECT n.visibility FROM namespaces n WHERE n.id = r.namespace)) = ANY ($4::text[])
-    OR ($3 OR r.namespace = ANY ($5::bigint[]) OR r.id = ANY ($6::bigint[]))
-    AND ($7::bigint[] IS NULL OR r.namespace = ANY ($7)) AND ($8::bigint[] IS NULL OR r.id = ANY ($8))
-) AND NOT r.namespace = ANY ($9::bigint[])
-AND EXISTS (SELECT FROM namespaces n WHERE n.id = r.namespace AND n.state = 'live')"""
+_SEEN: Final = """EXISTS (
+    SELECT FROM namespaces n, coalesce(r.visibility, n.visibility) AS shown
+    WHERE n.id = r.namespace AND n.state = 'live' AND NOT n.id = ANY ($9::bigint[]) AND (
+        shown = 'public'
+        OR ($3 OR shown = ANY ($4::text[]) OR n.id = ANY ($5::bigint[]) OR r.id = ANY ($6::bigint[]))
+        AND ($7::bigint[] IS NULL OR n.id = ANY ($7)) AND ($8::bigint[] IS NULL OR r.id = ANY ($8))
+    )
+)"""
 
 
 async def restricted(connection: Any) -> list[tuple[int, str]]:
@@ -92,7 +94,8 @@ async def held(connection: Any, account: int | None) -> tuple[list[int], list[in
     row = await connection.fetchrow(
         "WITH joined AS (SELECT namespace FROM members WHERE account = $1 "
         "AND (expires_at IS NULL OR expires_at > clock_timestamp())), "
-        "mine AS (SELECT namespace, repo FROM grants WHERE account = $1 "
+        "mine AS (SELECT namespace, repo FROM grants WHERE account = $1 AND namespace NOT IN "
+        "(SELECT namespace FROM members WHERE account = $1 AND expires_at <= clock_timestamp()) "
         "UNION ALL SELECT namespace, repo FROM grants WHERE team IN (SELECT team FROM team_members WHERE account = $1) "
         "AND namespace IN (SELECT namespace FROM joined)) "
         "SELECT array(SELECT namespace FROM joined UNION SELECT namespace FROM mine WHERE repo IS NULL) AS namespaces, "

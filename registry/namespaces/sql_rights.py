@@ -23,12 +23,14 @@ class Row:
     role_until: datetime | None
 
 
-async def find(connection: Any, parts: tuple[str, str, str, str], account: int | None) -> Row | None:
-    """The namespace and the repository of `parts` (kind, prefix, slug, rest), aliases followed.
+async def find(
+    connection: Any, parts: tuple[str, str, str, str], account: int | None, *, of_repository: bool = True
+) -> Row | None:
+    """The namespace and, if asked, the repository of `parts` (kind, prefix, slug, rest), aliases followed.
 
     None where no live namespace has, or had, the slug.
     """
-    row = await connection.fetchrow(_FIND, *parts, account)
+    row = await connection.fetchrow(_FIND, *parts, account, of_repository)
     if row is None:
         return None
     rank = row["rank"]
@@ -54,17 +56,19 @@ WITH place AS (
     WHERE s.kind = $1 AND s.slug = $3 AND s.standing <> 'tombstone' AND n.state = 'live'
 ), found AS (
     SELECT r.id, r.name, r.visibility FROM repositories r JOIN place p ON r.namespace = p.id AND r.name = p.name
-    WHERE r.state = 'live'
+    WHERE r.state = 'live' AND $6::boolean
     UNION ALL
     SELECT r.id, r.name, r.visibility FROM repository_aliases a JOIN place p ON a.name = p.name
-    JOIN repositories r ON r.id = a.repo AND r.namespace = p.id WHERE r.state = 'live'
+    JOIN repositories r ON r.id = a.repo AND r.namespace = p.id WHERE r.state = 'live' AND $6
     LIMIT 1
 ), held AS (
     SELECT m.role, m.expires_at FROM members m JOIN place p ON m.namespace = p.id
     WHERE m.account = $5 AND (m.expires_at IS NULL OR m.expires_at > clock_timestamp())
     UNION ALL
     SELECT g.role, NULL FROM grants g JOIN place p ON g.namespace = p.id
-    WHERE g.account = $5 AND g.repo = (SELECT id FROM found)
+    WHERE g.account = $5 AND g.repo = (SELECT id FROM found) AND NOT EXISTS (
+        SELECT FROM members m WHERE m.namespace = p.id AND m.account = $5 AND m.expires_at <= clock_timestamp()
+    )
     UNION ALL
     SELECT g.role, m.expires_at FROM grants g JOIN place p ON g.namespace = p.id
     JOIN team_members t ON t.team = g.team AND t.account = $5
