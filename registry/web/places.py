@@ -97,13 +97,13 @@ async def repository(call: Call) -> int:
 
 
 async def repository_named(call: Call, name: str) -> int:
-    """A repository of the namespace of the path by its whole name, or a former one.
+    """A repository by its whole name, or a former one; whether it is of the namespace of the path is not looked at.
 
     Raises:
-        NameUnknown: the namespace has none of this name.
+        NameUnknown: there is none of this name, in the words of actions that look for one in the namespace.
     """
     place = await locate(call.realm.db, name, call.admitted.actor.account)
-    if place.repository is None or place.namespace != home(call):
+    if place.repository is None:
         raise NameUnknown("There is no such repository.")
     return place.repository
 

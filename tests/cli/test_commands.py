@@ -63,7 +63,7 @@ REQUESTS: list[tuple[str, str, str, Any]] = [
     (
         "namespace visibility orgs/acme public --repository a/b",
         "PATCH",
-        f"{NS}/repositories/a%2Fb",
+        f"{NS}/repositories/orgs%2Facme%2Fa%2Fb",
         {"visibility": "public"},
     ),
     ("namespace repositories orgs/acme", "GET", f"{NS}/repositories", None),

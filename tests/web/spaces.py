@@ -1,6 +1,8 @@
 """An organisation with somebody in every role, as clients of /v1 see it."""
 
+import asyncio
 import uuid
+from collections.abc import Coroutine
 from dataclasses import dataclass
 from typing import Any
 
@@ -44,6 +46,18 @@ class Org:
         headers = {"Authorization": f"Bearer {self.owner.token}", "If-Match": etag}
         async with httpx.AsyncClient(transport=transport, base_url="http://localhost", headers=headers) as client:
             return await client.request(method, self.path + path, json=body)
+
+    async def at_once(self, *changes: Coroutine[Any, Any, httpx.Response]) -> list[httpx.Response]:
+        """The answers to changes that have all seen the same."""
+        statement = (
+            "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+        )
+        async with self.town.realm.db.transaction() as connection, asyncio.timeout(30):
+            await connection.execute("SELECT 1 FROM namespaces WHERE id = $1 FOR UPDATE", self.id)
+            tasks = [asyncio.ensure_future(change) for change in changes]
+            while await self.town.run(statement) < len(tasks):  # noqa: ASYNC110 - let the others run
+                await asyncio.sleep(0)
+        return list(await asyncio.gather(*tasks))
 
     async def repository(self, name: str, visibility: str | None = None) -> str:
         """The whole name of a new repository; its id is as good as any."""

@@ -1,7 +1,5 @@
 """Namespaces over /v1, as each role sees them."""
 
-import asyncio
-
 import pytest
 
 from registry.namespaces.access import Right
@@ -151,7 +149,7 @@ async def test_a_change_of_what_was_changed_meanwhile_is_412(org: Org) -> None:
 
 async def test_of_two_who_change_what_both_have_seen_one_is_told(org: Org) -> None:
     etag = (await org.call("GET", "")).headers["etag"]
-    told = await asyncio.gather(*(org.change("PATCH", "", {"displayName": name}, etag) for name in ("a", "b")))
+    told = await org.at_once(*(org.change("PATCH", "", {"displayName": name}, etag) for name in ("a", "b")))
     assert sorted(answer.status_code for answer in told) == [200, 412]
 
 

@@ -1,6 +1,5 @@
 """Policies over /v1, and what retention would take."""
 
-import asyncio
 from typing import Any
 
 import pytest
@@ -33,7 +32,7 @@ async def test_what_was_read_can_be_set_again(org: Org) -> None:
 async def test_policies_that_were_changed_meanwhile_are_not_overwritten(org: Org) -> None:
     seen = await org.call("GET", "/policies")
     assert seen.headers["etag"] == (await org.call("GET", "")).headers["etag"]
-    told = await asyncio.gather(
+    told = await org.at_once(
         *(org.change("PUT", "/policies", {"bytes": size}, seen.headers["etag"]) for size in (1, 2))
     )
     assert sorted(answer.status_code for answer in told) == [200, 412]

@@ -149,4 +149,5 @@ async def test_what_others_have_is_as_absent_to_grants(town: Town, org: Org) -> 
         for answer in [await org.call("DELETE", f"/grants/{number}")]
     }
     assert told == {(404, "NOT_FOUND", "There is no such grant.")}
+    assert (await org.call("GET", "/grants")).json()["items"] == []
     assert len((await other.call("GET", "/grants")).json()["items"]) == 1

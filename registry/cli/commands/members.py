@@ -41,7 +41,12 @@ def list_members(run: Run) -> None:
 def set_member(run: Run, account: str, role: str, expires: str) -> None:
     """Give ACCOUNT this ROLE; somebody who is no member yet is invited."""
     life = lifetime(expires)
-    until = None if life is None else (datetime.now(UTC) + life).isoformat(timespec="seconds")
+    set_role(run, account, role, None if life is None else datetime.now(UTC) + life)
+
+
+def set_role(run: Run, account: str, role: str, ends: datetime | None) -> None:
+    """Give an account a role in the namespace, or invite it."""
+    until = None if ends is None else ends.isoformat(timespec="seconds")
     path = route("namespaces", run.namespace, "members", account)
     answer = connect(run).call("PUT", path, {"role": role, "expiresAt": until})
     told = f"{account} is invited as {role}." if answer.status == _INVITED else f"{account} is {role} now."

@@ -2,7 +2,7 @@
 
 import click
 
-from registry.cli.api import Api, route
+from registry.cli.api import route
 from registry.cli.commands_of import Command
 from registry.cli.forms import namespace
 from registry.cli.problems import Problem
@@ -82,20 +82,14 @@ def delete(run: Run, name: str) -> None:
 @pass_run
 def visibility(run: Run, name: str, visibility: str, repository: str | None) -> None:
     """Let everybody (public), everybody who is logged in (internal) or members alone (private) pull from NAMESPACE."""
-    api = connect(run)
+    api, path, whole = connect(run), ["namespaces", namespace(name)], name
+    seen = api.get(route(*path))
     if repository is None:
-        _set_visibility(api, name, visibility)
+        api.call("PATCH", route(*path), {"visibility": visibility}, match=seen.headers.get("ETag"))
     else:
-        path = route("namespaces", namespace(name), "repositories", repository)
-        api.call("PATCH", path, {"visibility": visibility})
-    whole = name if repository is None else f"{name}/{repository}"
+        whole = f"{seen.body.get('name', name)}/{repository}"
+        api.call("PATCH", route(*path, "repositories", whole), {"visibility": visibility})
     run.out.done(f"{whole} is {visibility} now.", {"name": whole, "visibility": visibility})
-
-
-def _set_visibility(api: Api, name: str, visibility: str) -> None:
-    path = route("namespaces", namespace(name))
-    seen = api.get(path)
-    api.call("PATCH", path, {"visibility": visibility}, match=seen.headers.get("ETag"))
 
 
 @click.command(cls=Command)

@@ -3,6 +3,7 @@
 import click
 
 from registry.cli.api import route
+from registry.cli.commands.members import set_role
 from registry.cli.commands_of import Group
 from registry.cli.forms import namespace
 from registry.cli.problems import Problem
@@ -56,7 +57,7 @@ def remove_team(run: Run, team: str) -> None:
 def team_members(run: Run, team: str) -> None:
     """List who is in TEAM."""
     items = connect(run).items(route("namespaces", run.namespace, "teams", team, "members"))
-    run.out.table(items, ("account", "addedAt"))
+    run.out.table(items, ("account", "kind", "displayName"))
 
 
 @teams.command("add")
@@ -102,12 +103,15 @@ def list_grants(run: Run) -> None:
 @click.argument("role", type=_ROLES)
 @click.option("--team", help="For this team.")
 @click.option("--account", help="For this account, or the robot NAMESPACE+NAME.")
-@click.option("--repository", help="Only in this repository; else in the whole namespace.")
+@click.option("--repository", help="Only in this repository, by its whole name; else in the whole namespace.")
 @pass_run
 def set_grant(run: Run, role: str, team: str | None, account: str | None, repository: str | None) -> None:
-    """Give a team or an account this ROLE."""
+    """Give a team or an account this ROLE. Without --repository an account gets it as a member."""
     if (team is None) == (account is None):
         raise Problem("A grant is for a team or for an account.", "Give either --team or --account.")
+    if account is not None and repository is None:
+        set_role(run, account, role, None)
+        return
     body = {"team": team, "account": account, "repository": repository, "role": role}
     made = connect(run).call("PUT", route("namespaces", run.namespace, "grants"), body).body
     run.out.done(f"{team or account} has the role {role} in {repository or 'all of it'}.", made)
