@@ -5,16 +5,15 @@ Each setting is declared once, beside its field of `Settings`; `settings_table()
 case. An empty value means that the setting is not given.
 """
 
-import difflib
 import ipaddress
 import os
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any, Final, get_type_hints
 
+from registry.config_file import read_file
 from registry.core import setting_forms as form
 from registry.core.hosts import is_loopback
 from registry.core.rates import Rate
@@ -329,8 +328,8 @@ def load(environ: Mapping[str, str], toml: Path | None = None) -> Settings:
     """
     problems: list[str] = []
     path = toml or (Path(environ[CONFIG_VARIABLE]) if environ.get(CONFIG_VARIABLE) else None)
-    given = _read_file(path, problems) if path else {}
     table = settings_table()
+    given = read_file(path, {row.name.lower(): row.name for row in table.values()}, problems) if path else {}
     given |= {row.name: environ[row.name] for row in table.values() if environ.get(row.name)}
     external = bool(given.get("DATABASE_URL", "").strip())
     values = {attribute: _value(row, given.get(row.name, ""), external, problems) for attribute, row in table.items()}
@@ -375,27 +374,3 @@ def _contradictions(values: Mapping[str, Any], external: bool) -> list[str]:
             "pull, push and delete without an account, or ACCESS=closed to let nobody in without one."
         )
     return found
-
-
-def _read_file(path: Path, problems: list[str]) -> dict[str, str]:
-    try:
-        content = tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        problems.append(f"{path}: cannot be read: {error.strerror}.")
-        return {}
-    except ValueError as error:
-        problems.append(f"{path}: is not TOML: {error}.")
-        return {}
-    names = {row.name.lower(): row.name for row in settings_table().values()}
-    given = {}
-    for key, value in content.items():
-        if key not in names:
-            near = difflib.get_close_matches(key.lower(), names, 1)
-            problems.append(f"{path}: there is no setting {key!r}." + (f" Did you mean {near[0]!r}?" if near else ""))
-        elif isinstance(value, list) and all(isinstance(item, str) for item in value):
-            given[names[key]] = ",".join(value)
-        elif isinstance(value, str | int) and not isinstance(value, bool):
-            given[names[key]] = str(value)
-        else:
-            problems.append(f"{path}: {key} must be a text, a whole number or a list of texts.")
-    return given

@@ -22,7 +22,8 @@ ARROWS = {
     "issuer": {"core", "auth", "namespaces", "guard"},
     "parts": {"core", "infra", "auth", "content", "config"},
     "access": {"core", "infra", "audit", "auth", "content", "config", "guard", "issuer", "parts", "rest_guard"},
-    "config": {"core"},
+    "config": {"core", "config_file"},
+    "config_file": set(),
     "worker": {"core", "infra", "audit", "auth", "namespaces", "content"},
     "app": {
         "core",

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-_FIRST_KEY: Final = 7_205_759_404
+_FIRST_KEY: Final = 7_205_759_406
 _COLUMNS: Final = (
     "c.id AS credential, c.kind AS credential_kind, c.password, c.scope, c.namespaces, c.repositories, "
     "c.addresses::text[] AS addresses, c.expires_at, c.revoked_at, c.replaced_by IS NOT NULL AS is_replaced, "

@@ -96,6 +96,10 @@ class ConfirmBody(Body, frozen=True, kw_only=True):
 def rows(site: Site) -> tuple[Row, ...]:
     """The endpoints of this file."""
     on = _Accounts(site)
+    return (*_of_accounts(on), *_of_passwords(on))
+
+
+def _of_accounts(on: "_Accounts") -> tuple[Row, ...]:
     anyone, signed_in = Level.ANYONE, Level.SIGNED_IN
     return (
         Row(
@@ -129,6 +133,12 @@ def rows(site: Site) -> tuple[Row, ...]:
             status=204,
             codes=(409, 503),
         ),
+    )
+
+
+def _of_passwords(on: "_Accounts") -> tuple[Row, ...]:
+    anyone = Level.ANYONE
+    return (
         Row("POST", "/v1/auth/reset", ask_reset, anyone, "Ask for a new password", ResetBody, status=202, codes=(409,)),
         Row(
             "POST",

@@ -5,13 +5,16 @@ from pathlib import Path
 
 import pytest
 
-from registry.auth import signing
+from registry.auth import signing, sql
+from registry.auth.identify import Identifier
 from registry.auth.passwords import Passwords
 from registry.auth.realm import Realm
 from registry.auth.secrets import Secrets
+from registry.auth.signing import KeyRing
 from registry.infra.changes import Changes
 from registry.infra.db.pool import open_database
 from registry.infra.http.counters import Counters
+from tests.auth.callers import EXPECTED, recorded
 from tests.auth.desk import Desk
 from tests.auth.people import Clock, People
 
@@ -48,3 +51,22 @@ def people(realm: Realm) -> People:
 def desk(realm: Realm) -> Desk:
     """What registers people in the realm."""
     return Desk(realm)
+
+
+@pytest.fixture
+def ring(realm: Realm) -> KeyRing:
+    return KeyRing(realm)
+
+
+@pytest.fixture
+def identifier(realm: Realm, ring: KeyRing) -> Identifier:
+    return Identifier(realm, ring, EXPECTED)
+
+
+@pytest.fixture
+def statements(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The names of the statements that look a credential up."""
+    seen: list[str] = []
+    for name in ("by_id", "by_hash", "by_name", "by_email"):
+        recorded(monkeypatch, sql, name, seen)
+    return seen
