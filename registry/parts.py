@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import time
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime
@@ -11,6 +12,7 @@ from registry.auth import signing
 from registry.auth.passwords import Passwords
 from registry.auth.realm import Realm
 from registry.auth.secrets import Secrets
+from registry.auth.signing import KeyRing
 from registry.config import Settings
 from registry.content.shelf import Policy, Shelf
 from registry.core.errors import Unavailable
@@ -114,6 +116,7 @@ async def open_realm(settings: Settings, shelf: Shelf) -> AsyncIterator[Realm]:
     realm = Realm(shelf.db, shelf.changes, secrets, Passwords(), mail, lambda: datetime.now(UTC), settings.public_url)
     try:
         await signing.ensure(realm, settings.jwt_secret)
+        await KeyRing(realm).signing(time.time())  # a file of secrets of another registry is told now, not to callers
         yield realm
     finally:
         if mail is not None:

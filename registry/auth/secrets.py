@@ -129,7 +129,7 @@ class Secrets:
             return AESGCM(key).decrypt(sealed[end : end + _NONCE], sealed[end + _NONCE :], label)
         except (KeyError, InvalidTag) as error:
             raise Unavailable(
-                "The database was written with another file of secrets: bring back the one that belongs to it."
+                "The database was written with another SECRETS_FILE: every process of a registry has the same one."
             ) from error
 
 

@@ -118,7 +118,7 @@ def test_what_is_sealed_is_read_after_a_change_of_the_pepper_and_only_with_the_f
     assert after.unseal(sealed, b"kid") == b"private"
     stranger = Secrets.load(write(tmp_path / "t", {"current": "a", "peppers": {"a": NEW}}))
     for reader, label in ((after, b"other"), (stranger, b"kid")):
-        with pytest.raises(Unavailable, match="another file of secrets"):
+        with pytest.raises(Unavailable, match="another SECRETS_FILE"):
             reader.unseal(sealed, label)
-    with pytest.raises(Unavailable, match="another file of secrets"):
+    with pytest.raises(Unavailable, match="another SECRETS_FILE"):
         before.unseal(after.seal(b"private", b"kid"), b"kid")

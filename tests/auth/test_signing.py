@@ -108,7 +108,7 @@ async def test_the_database_alone_signs_nothing(realm: Realm, people: People, tm
     key = await KeyRing(realm).signing(AT)
     assert key.private.private_bytes_raw() not in await people.run("SELECT sealed FROM signing_keys")
     stranger = replace(realm, secrets=Secrets.load(tmp_path / "other.json"))
-    with pytest.raises(Unavailable, match="another file of secrets"):
+    with pytest.raises(Unavailable, match="another SECRETS_FILE"):
         await KeyRing(stranger).signing(AT)
 
 
