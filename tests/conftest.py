@@ -13,6 +13,7 @@ from typing import Any
 import asyncpg
 import httpx
 import pytest
+from _pytest.nodeid import coerce_node_id
 from hypothesis import HealthCheck
 from hypothesis import settings as hypothesis_settings
 
@@ -48,6 +49,15 @@ def pytest_configure(config: pytest.Config) -> None:
         os.environ.pop(_DSN, None)
 
     config.add_cleanup(stop)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keep tests of one group in one process: pytest 9.2 does not read where pytest-xdist 3.8 writes the group."""
+    for item in items:
+        grouped = getattr(item, "_nodeid", None)
+        if grouped is not None:
+            item._id = coerce_node_id(grouped)
 
 
 @pytest.fixture(scope="session")
