@@ -19,6 +19,7 @@ import httpx
 import pytest
 
 from tests.clients import daemons
+from tests.clients.closed import Client, Closed
 from tests.clients.programs import Program, Registry, absent, find_program
 
 HERE = Path(__file__).parent
@@ -30,9 +31,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 @contextmanager
-def _served(folder: Path) -> Iterator[str]:
+def served(folder: Path, **settings: str) -> Iterator[str]:
     """The registry of this project, started as a user starts it; its address."""
-    environ = os.environ | {"PORT": "0", "GATI_DATA_DIR": str(folder / "data"), "LOG_LEVEL": "warning"}
+    environ = os.environ | {"PORT": "0", "GATI_DATA_DIR": str(folder / "data"), "LOG_LEVEL": "warning"} | settings
     environ.pop("DATABASE_URL", None)
     command = [sys.executable, "-m", "registry", "serve"]
     root = HERE.parents[1]
@@ -56,7 +57,7 @@ def registry(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFa
     given = request.config.getoption("--registry", None) or os.environ.get("REGISTRY_URL")
     transport = httpx.HTTPTransport(retries=5)
     with (
-        nullcontext(given) if given else _served(tmp_path_factory.mktemp("served")) as url,
+        nullcontext(given) if given else served(tmp_path_factory.mktemp("served")) as url,
         httpx.Client(base_url=url, transport=transport, timeout=30, follow_redirects=True) as http,
     ):
         assert http.get("/v2/").status_code == 200
@@ -136,3 +137,36 @@ def docker_host(
     daemon = daemons.dockerd(find("dockerd"), dict(os.environ), daemon_folder, registry.host)
     yield f"unix://{daemon_folder}/docker.sock"
     daemon.stop()
+
+
+@pytest.fixture(scope="session")
+def closed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Closed]:
+    """A registry that lets in those with accounts, and its people."""
+    folder = tmp_path_factory.mktemp("closed")
+    with served(folder, ACCESS="closed", RATE_LIMIT_AUTH="0") as url:
+        found = Closed(folder / "data", url)
+        found.act(found.settle)
+        with found.seen_by(found.owner) as http:
+            found.registry = Registry(http)
+            yield found
+
+
+@pytest.fixture
+def client(
+    program: Callable[[str], Program], closed: Closed, tmp_path: Path, request: pytest.FixtureRequest
+) -> Callable[[str], Client]:
+    """A client of the closed registry, by its name."""
+
+    def make(name: str) -> Client:
+        found = program(name)
+        match name:
+            case "docker":
+                environ = found.environ | {"DOCKER_HOST": request.getfixturevalue("docker_host")}
+                found = Program(found.path, environ)
+            case "podman":
+                found = found.wordy("--cgroup-manager=cgroupfs", "--events-backend=none")
+            case "cosign":
+                found = Program(found.path, found.environ | {"COSIGN_PASSWORD": ""})
+        return Client(name, found, closed.host, tmp_path).at(closed.host)
+
+    return make
