@@ -94,7 +94,10 @@ class _Answer:
             raise error
         else:
             response = response_for(self._meaning(error, scope), scope["path"], self.request_id, _accept(scope))
-            await response(scope, receive, self.send)
+            try:
+                await response(scope, receive, self.send)
+            except ClientDisconnected:
+                self.status = _CLIENT_GONE
             if isinstance(error, asyncio.CancelledError):
                 raise error
 

@@ -146,6 +146,16 @@ async def test_a_client_that_went_is_499(lines: io.StringIO) -> None:
     assert requests("other", "499") == before + 1
 
 
+async def test_a_client_that_went_before_its_error_was_told_is_499_and_no_failure(lines: io.StringIO) -> None:
+    async def gone(_: Message) -> None:
+        raise ClientDisconnected
+
+    before = requests("other", "499")
+    await Boundary(raising(NotFound("There is no such thing.")))(request(), never, gone)
+    assert requests("other", "499") == before + 1
+    assert "Traceback" not in lines.getvalue()
+
+
 async def test_an_unknown_method_is_counted_as_other() -> None:
     labels = {"route": "version", "method": "other", "status": "200"}
     await ask(ok, {**request(), "method": "BREW"})
