@@ -12,8 +12,8 @@ from tests.conftest import running
 @pytest.fixture
 async def world(environ: dict[str, str], emptied: None) -> AsyncIterator[World]:
     """Closed, with shared counters, and with limits above what tests do."""
-    settings = environ | {"ACCESS": "closed", "SINGLE_HOST": "true", "RATE_LIMIT_TRANSFER": "0", "RATE_LIMIT_AUTH": "0"}
-    async with running(load(settings)) as application:
+    limits = {f"RATE_LIMIT_{name}": "0" for name in ("TRANSFER", "AUTH", "GENERAL", "SIGNED_IN")}
+    async with running(load(environ | {"ACCESS": "closed", "SINGLE_HOST": "true"} | limits)) as application:
         found = World(application)
         found.administrator = await found.user("keeper")
         yield found

@@ -146,13 +146,13 @@ class Case:
         return max((role for role in held if role is not None), key=RANKS.index, default=None)
 
     def rights(self, place: str, repository: str, *, owner: bool = False) -> set[str]:
-        """What the caller may do in a repository, `never` for one that is not there; `owner`: as if it owned all."""
+        """What the caller may do in a repository, one `never` there, or the `namespace`; `owner`: as if owning all."""
         home, sent = self._at(place), self.sent
         role = "owner" if owner else self._role(place, repository)
         column = self._column(role)
         if home.is_fenced and not sent.is_inside and column != "administrator":
             return set()
-        is_there = repository in {"app", "other"}
+        is_there = repository in {"app", "other", "namespace"}
         visibility = (repository == "app" and home.own) or home.visibility
         if not is_there:
             visibility = "private"

@@ -1,6 +1,7 @@
 """The access matrix: every route, whoever calls with whatever, held against the rules written down a second time."""
 
 from typing import Any
+from unittest.mock import MagicMock
 
 import httpx
 import pytest
@@ -8,10 +9,14 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from registry.auth.model import Limits
+from registry.core.errors import RegistryError
 from registry.namespaces import spaces
 from registry.namespaces.access import Right
+from registry.namespaces.entry import Entry, Level
 from registry.namespaces.spaces import NewNamespace
 from registry.oci.routes import ROUTES
+from registry.web.rows import rows
+from tests.access import matrix_rest
 from tests.access.conftest import world  # noqa: F401 - a fixture
 from tests.access.matrix import NEEDS, RANKS, SUCCESS, Case, Home, Sent
 from tests.access.matrix_scene import Asked, Scene, listed, make, requests, state
@@ -75,6 +80,11 @@ def test_every_row_of_the_table_of_routes_is_in_the_matrix() -> None:
     assert {(route, method) for route, methods in ROUTES.items() for method in methods} == set(NEEDS) == set(SUCCESS)
 
 
+def test_every_row_of_the_table_of_rest_is_in_the_matrix() -> None:
+    """A new endpoint needs what it takes written down here, too, and an old one none other."""
+    assert {(row.method, row.path): row.needs.value for row in rows(MagicMock())} == matrix_rest.NEEDS
+
+
 # Feature: gati-registry, Property 3: Namespace permission enforcement
 @pytest.mark.timeout(600)
 @SETTINGS
@@ -90,12 +100,44 @@ async def test_whoever_calls_gets_what_the_table_says_and_a_refusal_changes_noth
         before = await state(world)
         for place, repository in places:
             await _refused(scene, client, place, repository)
+        await _rest(scene, client)
         assert await state(world) == before
         await _tokens(scene, client)
         await _catalog(scene, client)
         await _mounts(scene, client)
         for place, repository in places[:2]:
             await _allowed(scene, client, place, repository)
+
+
+async def _rest(scene: Scene, client: httpx.AsyncClient) -> None:
+    """What /v1 refuses is refused; what it does not is let in, and not done here."""
+    case, home = scene.case, scene.names["home"]
+    for method, path in matrix_rest.NEEDS:
+        expected = matrix_rest.answer(case, method, path)
+        whole = matrix_rest.path_of(path, home, scene.world.administrator.name)
+        if expected == "yes":
+            assert await _let_in(scene, method, path) is None, (method, path)
+        else:
+            answer = await client.request(method, whole, json={})
+            assert answer.status_code == expected, (method, path, answer.text)
+
+
+async def _let_in(scene: Scene, method: str, path: str) -> RegistryError | None:
+    home, access = scene.names["home"], scene.world.application.access()
+    headers = [(b"host", b"localhost")]
+    if scene.authorization is not None:
+        headers.append((b"authorization", scene.authorization.encode()))
+    needs = matrix_rest.NEEDS[method, path]
+    entry = Entry(
+        path,
+        Level(needs) if needs in tuple(Level) else Right(needs),
+        {"ns": home.replace("/", "~")} | ({"repo": f"{home}/app"} if "{repo}" in path else {}),
+    )
+    try:
+        await access.rest.admit_rest({"headers": headers, "client": (scene.address, 1), "method": method}, entry)
+    except RegistryError as error:
+        return error
+    return None
 
 
 def _expected(case: Case, place: str, repository: str, asked: Asked) -> int | str:

@@ -14,6 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from registry.infra.db.pool import Database
+from tests.access import matrix_rest
 from tests.access.conftest import world  # noqa: F401 - a fixture
 from tests.access.matrix import Case, Home, Sent
 from tests.access.matrix_scene import Asked, Scene, claims, make, requests
@@ -66,6 +67,8 @@ async def test_what_is_hidden_is_answered_as_what_never_was(world: World, case: 
                     assert await _told(client, asked, hidden) == await _told(client, again, name)
             await _same_tokens(client, hidden, name)
             await _same_mounts(scene, client, hidden, name)
+        if "view" not in case.rights("away", "namespace"):
+            await _same_rest(client, scene.names["away"], scene.names["nowhere"])
         if case.sent.form != "nothing":
             assert hidden not in (await client.get("/v2/_catalog")).text
 
@@ -106,6 +109,19 @@ def _statements() -> Iterator[list[int]]:
         yield count
     finally:
         Database.connection = connection  # type: ignore[method-assign]
+
+
+async def _same_rest(client: httpx.AsyncClient, hidden: str, never: str) -> None:
+    """Every endpoint about a namespace, and about its repository."""
+    for method, path in matrix_rest.NEEDS:
+        if "{ns}" not in path:
+            continue
+        found = []
+        for home in (hidden, never):
+            asked = Asked("", method, matrix_rest.path_of(path, home, "keeper"))
+            found.append(await _told(client, asked, home.removeprefix("orgs/")))
+        assert found[0] == found[1]
+        assert found[0][0] in {401, 404}
 
 
 async def _same_tokens(client: httpx.AsyncClient, hidden: str, never: str) -> None:
