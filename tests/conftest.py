@@ -95,11 +95,18 @@ def redis_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         process.terminate()
 
 
+@pytest.fixture(scope="session")
+def secrets_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What goes with the database of this worker."""
+    return tmp_path_factory.mktemp("secrets") / "secrets.json"
+
+
 @pytest.fixture
-def environ(database_url: str, tmp_path: Path) -> dict[str, str]:
+def environ(database_url: str, secrets_file: Path, tmp_path: Path) -> dict[str, str]:
     """Settings of an open registry on an empty directory; a test may add to it."""
     return {
         "DATABASE_URL": database_url,
+        "SECRETS_FILE": str(secrets_file),
         "GATI_DATA_DIR": str(tmp_path / "data"),
         "DATABASE_POOL_MIN": "1",
         "DATABASE_POOL_MAX": "6",

@@ -8,9 +8,11 @@ from msgspec import Meta
 
 from registry.content import retention
 from registry.content.retention import Leaving
+from registry.core.errors import Denied, Unprocessable
 from registry.namespaces import spaces
 from registry.namespaces.access import Right
 from registry.namespaces.model import Namespace, Policies
+from registry.namespaces.rights import is_within
 from registry.web.bodies import Answer, Body, Listing, Page
 from registry.web.paging import paged, start
 from registry.web.places import home
@@ -99,9 +101,24 @@ async def put(call: Call) -> Reply:
     policies = Policies.read(given)
     found = await spaces.find(call.realm, home(call))
     call.require_match(str(found.version))
+    _check(call, found.policies, policies)
     version = found.version if "if-match" in call.headers else None
     await spaces.set_policies(call.realm, call.by, found.id, policies, version)
     return _answer(await spaces.find(call.realm, found.id))
+
+
+def _check(call: Call, now: Policies, then: Policies) -> None:
+    """Quotas are set by administrators of the registry, and nobody else shuts the own address out."""
+    actor = call.admitted.actor
+    if actor.is_administrator:
+        return
+    if (now.bytes, now.repositories) != (then.bytes, then.repositories):
+        raise Denied("bytes and repositories are set by administrators of the registry: leave them as they are.")
+    if not is_within(call.by.address, then.addresses):
+        raise Unprocessable(
+            f"Your own address {call.by.address} is in none of these networks: you would shut yourself out.",
+            detail={"pointer": "/addresses"},
+        )
 
 
 def _answer(found: Namespace) -> Reply:

@@ -4,6 +4,8 @@ from typing import Any
 
 import pytest
 
+from registry.audit.model import By
+from registry.auth.accounts import set_administrator
 from tests.web.spaces import Org
 from tests.web.town import Town
 
@@ -22,7 +24,7 @@ NONE: dict[str, Any] = dict.fromkeys(ALL) | {"immutableTags": [], "delete": "adm
 
 async def test_what_was_read_can_be_set_again(org: Org) -> None:
     assert (await org.call("GET", "/policies")).json() == NONE
-    for wanted in (ALL, NONE):
+    for wanted in (ALL | {"bytes": None, "repositories": None}, NONE):
         assert (await org.call("PUT", "/policies", wanted, by=org.admin)).json() == wanted
         assert (await org.call("GET", "/policies")).json() == wanted
     assert (await org.call("PUT", "/policies", dict.fromkeys(ALL))).json() == NONE
@@ -33,12 +35,27 @@ async def test_policies_that_were_changed_meanwhile_are_not_overwritten(org: Org
     seen = await org.call("GET", "/policies")
     assert seen.headers["etag"] == (await org.call("GET", "")).headers["etag"]
     told = await org.at_once(
-        *(org.change("PUT", "/policies", {"bytes": size}, seen.headers["etag"]) for size in (1, 2))
+        *(org.change("PUT", "/policies", {"keyDays": days}, seen.headers["etag"]) for days in (1, 2))
     )
     assert sorted(answer.status_code for answer in told) == [200, 412]
     fresh = next(answer for answer in told if answer.status_code == 200).headers["etag"]
     assert (await org.change("PUT", "/policies", {}, fresh)).status_code == 200
     assert (await org.change("PUT", "/policies", {}, fresh)).status_code == 412
+
+
+async def test_quotas_are_set_by_administrators_of_the_registry_alone(org: Org) -> None:
+    quotas = {"bytes": 1000, "repositories": 5}
+    assert (await org.call("PUT", "/policies", quotas)).status_code == 403
+    boss = org.stranger
+    await set_administrator(org.town.realm, By(None, "operator"), boss.id, is_administrator=True)
+    assert (await org.call("PUT", "/policies", ALL, by=boss)).json() == ALL
+    assert (await org.call("PUT", "/policies", {})).status_code == 403
+    assert (await org.call("PUT", "/policies", quotas)).json() == NONE | quotas
+
+
+async def test_nobody_shuts_the_own_address_out(org: Org) -> None:
+    answer = await org.call("PUT", "/policies", {"addresses": ["198.51.100.0/24"]})
+    assert (answer.status_code, answer.json()["details"]["pointer"]) == (422, "/addresses")
 
 
 @pytest.mark.parametrize(
