@@ -209,7 +209,7 @@ class Guard:
         stamp = self._stamp(actor, namespace)
         place = await locate(self._keepers.realm.db, name, actor.account, of_repository=of_repository)
         held = rights(actor, place, caller.address, now, of_repository=of_repository)
-        look = Look(place, held, None, min(now + _LONGEST, place.until, key_ends(actor, place)))
+        look = Look(place, held, None, min(now + _LONGEST, place.until, key_ends(actor, place.policies)))
         if place.namespace is not None:
             _remember(self._namespaces, home, place.namespace)
         is_seen = bool(held) and (place.repository is not None or not of_repository)

@@ -1,5 +1,6 @@
 """Which repositories there are."""
 
+import time
 from dataclasses import dataclass
 
 from registry.auth.admission import Caller
@@ -8,14 +9,15 @@ from registry.core.listing import Listing
 from registry.infra.db.pool import Database
 from registry.namespaces import sql
 from registry.namespaces.model import Policies
-from registry.namespaces.rights import is_within
+from registry.namespaces.rights import is_within, key_ends
 
 
 @dataclass(frozen=True, slots=True)
 class Visible:
     """What a caller sees: what is public; as far as its key is for it, what is of a visibility or it has a role in.
 
-    `only_namespaces`, `only_repositories` are the limits of the key; nothing of the namespaces `closed` to it is seen.
+    `only_namespaces`, `only_repositories` are the limits of the key; nothing of the namespaces `closed` to it is seen,
+    and only what is public of those that it is too old for, which are `stale`.
     """
 
     everything: bool
@@ -25,6 +27,7 @@ class Visible:
     only_namespaces: list[int] | None
     only_repositories: list[int] | None
     closed: list[int]
+    stale: list[int]
 
 
 async def visible(db: Database, caller: Caller) -> Visible:
@@ -33,9 +36,9 @@ async def visible(db: Database, caller: Caller) -> Visible:
     async with db.connection() as connection:
         restricted = await sql.restricted(connection)
         namespaces, repositories = await sql.held(connection, actor.account)
-    closed = [
-        namespace for namespace, text in restricted if not is_within(caller.address, Policies.parse(text).addresses)
-    ]
+    policies = {namespace: Policies.parse(text) for namespace, text in restricted}
+    closed = [one for one, held in policies.items() if not is_within(caller.address, held.addresses)]
+    stale = [one for one, held in policies.items() if key_ends(actor, held) <= time.time()]
     return Visible(
         actor.is_administrator,
         ["internal"] if actor.kind == "user" else [],
@@ -44,6 +47,7 @@ async def visible(db: Database, caller: Caller) -> Visible:
         _ids(limits.namespaces),
         _ids(limits.repositories),
         [] if actor.is_administrator else closed,
+        stale,
     )
 
 

@@ -44,6 +44,8 @@ def _sees(seen: Visible, namespace: int | None, repository: int | None, visibili
         return True
     has = seen.everything or visibility in seen.visibilities
     has = has or namespace in seen.namespaces or repository in seen.repositories
+    if namespace in seen.stale:
+        return False
     is_within = (seen.only_namespaces is None or namespace in seen.only_namespaces) and (
         seen.only_repositories is None or repository in seen.only_repositories
     )

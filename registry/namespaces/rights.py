@@ -83,9 +83,9 @@ async def named(db: Database, slug: str) -> str:
     return slug if kind is None else prefix(kind, slug)
 
 
-def key_ends(actor: Actor, place: Place) -> float:
-    """When the caller's key becomes too old for the place, in seconds of the wall clock."""
-    days = place.policies.key_days
+def key_ends(actor: Actor, policies: Policies) -> float:
+    """When the caller's key becomes too old for a namespace, in seconds of the wall clock."""
+    days = policies.key_days
     return math.inf if days is None or actor.key_made_at is None else actor.key_made_at + days * _DAY
 
 
@@ -103,7 +103,7 @@ def rights(actor: Actor, place: Place, address: str, now: float, *, of_repositor
     hidden = of_repository and place.repository is None
     visibility = "private" if hidden else place.visibility
     held = {right for right in _ALL if may(right, column, visibility, place.policies.delete)}
-    return frozenset(held & _within_limits(actor, place, visibility, is_fresh=now < key_ends(actor, place)))
+    return frozenset(held & _within_limits(actor, place, visibility, is_fresh=now < key_ends(actor, place.policies)))
 
 
 def administers(actor: Actor) -> bool:

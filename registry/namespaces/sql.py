@@ -30,6 +30,7 @@ async def names_after(connection: Any, last: str, limit: int, seen: "Visible | N
         seen.only_namespaces,
         seen.only_repositories,
         seen.closed,
+        seen.stale,
     )
     return Listing(**dict(row))
 
@@ -38,7 +39,7 @@ async def of_namespace(connection: Any, namespace: int, after: str, limit: int, 
     """Live repositories of a namespace that are seen, by name, from the one after `after`."""
     rows = await connection.fetch(
         "SELECT r.id, r.name, r.visibility, r.created_at FROM repositories r "
-        f"WHERE r.namespace = $10 AND r.state = 'live' AND r.name > $1 AND {_SEEN} ORDER BY r.name LIMIT $2",
+        f"WHERE r.namespace = $11 AND r.state = 'live' AND r.name > $1 AND {_SEEN} ORDER BY r.name LIMIT $2",
         after,
         limit,
         seen.everything,
@@ -48,6 +49,7 @@ async def of_namespace(connection: Any, namespace: int, after: str, limit: int, 
         seen.only_namespaces,
         seen.only_repositories,
         seen.closed,
+        seen.stale,
         namespace,
     )
     return [Repository(**row) for row in rows]
@@ -77,14 +79,15 @@ _SEEN: Final = """EXISTS (
         shown = 'public'
         OR ($3 OR shown = ANY ($4::text[]) OR n.id = ANY ($5::bigint[]) OR r.id = ANY ($6::bigint[]))
         AND ($7::bigint[] IS NULL OR n.id = ANY ($7)) AND ($8::bigint[] IS NULL OR r.id = ANY ($8))
+        AND NOT n.id = ANY ($10::bigint[])
     )
 )"""
 
 
 async def restricted(connection: Any) -> list[tuple[int, str]]:
-    """The namespaces that only some addresses reach, with their policies."""
+    """The namespaces that some addresses or keys are kept from, with their policies."""
     rows = await connection.fetch(
-        "SELECT id, policies::text FROM namespaces WHERE state = 'live' AND policies ? 'addresses'"
+        "SELECT id, policies::text FROM namespaces WHERE state = 'live' AND policies ?| ARRAY['addresses', 'keyDays']"
     )
     return [(row["id"], row["policies"]) for row in rows]
 

@@ -72,3 +72,4 @@ async def test_a_key_that_is_too_old_for_a_namespace_opens_only_what_is_public(w
         assert (await late.get(f"/v2/{home}/app/manifests/latest")).status_code == 404
         assert (await late.get(f"/v2/{shown}/app/manifests/latest")).status_code == 200
         assert (await late.post(f"/v2/{shown}/app/blobs/uploads/")).status_code == 403
+        assert (await late.get("/v2/_catalog")).json()["repositories"] == [f"{shown}/app"]
