@@ -23,6 +23,8 @@ REPOSITORIES: Final = 32
 SIGNED: Final = 6 << 10
 READ: Final = 8 << 10
 _ALGORITHM: Final = "EdDSA"
+_ROWS: Final = 1 << 63
+_DIGITS: Final = 18
 _CATALOG: Final = {"type": "registry", "name": "catalog", "actions": ["*"]}
 
 
@@ -204,7 +206,9 @@ def _account(subject: str, credential: Any) -> int | None:
             raise _invalid()
         return None
     kind, _, number = subject.partition(":")
-    if kind not in {"u", "r"} or type(credential) is not int or not (number.isascii() and number.isdigit()):
+    if kind not in {"u", "r"} or not (number.isascii() and number.isdigit() and len(number) <= _DIGITS):
+        raise _invalid()
+    if type(credential) is not int or not 0 < credential < _ROWS:
         raise _invalid()
     return int(number)
 
