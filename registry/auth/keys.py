@@ -10,12 +10,12 @@ from registry.audit.record import record
 from registry.auth import accounts, sql_accounts, sql_credentials
 from registry.auth.accounts import changing
 from registry.auth.model import NO_LIMITS, Limits
-from registry.auth.narrowing import checked, earlier, narrower
+from registry.auth.narrowing import checked, earlier, is_narrower, narrower
 from registry.auth.realm import Realm, account_slot
 from registry.auth.secrets import hint, mint
 from registry.auth.sql_accounts import Account
 from registry.auth.sql_credentials import Credential, NewCredential
-from registry.core.errors import Conflict, CredentialRevoked, NotFound, Unprocessable
+from registry.core.errors import Conflict, CredentialRevoked, Denied, NotFound, Unprocessable
 
 MOST: Final = 100
 PAGE: Final = 100
@@ -100,12 +100,16 @@ async def revoke(realm: Realm, by: By, account: int, key: int) -> None:
     """End a key or a refresh token of this account at once, everywhere, with all that was made with it.
 
     Raises:
+        Denied: it may do more than the key that the caller came with.
         NotFound: the account has no such live key.
     """
     now = realm.clock()
     async with AsyncExitStack() as announced, realm.db.transaction() as connection:
         owner = accounts.there(await sql_accounts.lock(connection, account))
+        maker = await _maker(connection, realm, by)
         found = await _live(connection, account, key, now, _WITH_LIMITS)
+        if maker is not None and not is_narrower(maker.limits, found.limits):
+            raise Denied("The key in use may do less than that one: log in, or use a key without limits.")
         ended = {account}
         while more := await sql_credentials.revoke_with_descendants(connection, key, now):
             ended |= more  # until none is left that was made before its maker was revoked

@@ -63,6 +63,15 @@ def narrower(parent: Limits, asked: Limits) -> Limits:
     return asked
 
 
+def is_narrower(parent: Limits, other: Limits) -> bool:
+    """Whether `other` allows nothing that `parent` does not."""
+    try:
+        narrower(parent, other)
+    except Denied:
+        return False
+    return True
+
+
 def earlier(parent_ends: datetime | None, asked: datetime | None, default: datetime | None) -> datetime | None:
     """When a key ends that is made with one that ends at `parent_ends`; None is never, `default` yields.
 

@@ -11,7 +11,7 @@ from starlette.requests import Request
 from starlette.types import Receive, Scope, Send
 
 from registry.auth.admission import Caller
-from registry.core.errors import BadRequest, MediaTypeUnsupported, Unsupported
+from registry.core.errors import BadRequest, MediaTypeUnsupported, Unauthorized, Unsupported
 from registry.infra.http.answers import Answer
 from registry.infra.http.body import read_all
 from registry.namespaces import scopes
@@ -21,6 +21,7 @@ from registry.oci.door import reply
 _FORM_LIMIT: Final = 64 * 1024
 _FORM: Final = "application/x-www-form-urlencoded"
 _FIELDS: Final = 200
+_CHALLENGE: Final = {"WWW-Authenticate": 'Bearer realm="gati-registry"'}  # every 401 has one (RFC 9110, 15.5.2)
 
 
 class Issuer(Protocol):
@@ -55,13 +56,13 @@ class TokenDoor:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a GET with Basic or nothing, or a POST of a form."""
         scope["route_name"] = "token"
-        request, issuer = Request(scope, receive), self._issuer()
-        if scope["method"] in {"GET", "HEAD"}:
-            answer = await self._get(request, issuer)
-        elif scope["method"] == "POST":
-            answer = await self._post(request, issuer)
-        else:
+        ask = {"GET": self._get, "HEAD": self._get, "POST": self._post}.get(scope["method"])
+        if ask is None:
             raise Unsupported("A token is asked for with GET or POST.", headers={"Allow": "GET, HEAD, POST"})
+        try:
+            answer = await ask(Request(scope, receive), self._issuer())
+        except Unauthorized as error:
+            raise type(error)(error.message, detail=error.detail, headers=_CHALLENGE) from error
         await answer.send(scope, send, _uncounted)
 
     async def _get(self, request: Request, issuer: Issuer) -> Answer:
