@@ -22,6 +22,7 @@ SESSION: Final = timedelta(days=7)
 RENEWAL: Final = timedelta(days=30)
 OVERLAP: Final = timedelta(minutes=1)
 MOST: Final = 100
+_NOBODY: Final = 0  # an id that no account has
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +47,7 @@ async def login(realm: Realm, by: By, name: str, password: str, client: str = ""
     """
     async with realm.db.connection() as connection:
         found = await _named(connection, accounts.storable(name).lower())
-        stored = await sql_credentials.password_of(connection, found.id) if found is not None else None
+        stored = await sql_credentials.password_of(connection, found.id if found is not None else _NOBODY)
     if not await realm.passwords.verify(stored[1] if stored else None, password) or stored is None or found is None:
         raise InvalidCredentials("There is no account of this name with this password.")
     async with realm.db.transaction() as connection:
