@@ -97,7 +97,7 @@ class Town:
 async def forget_everybody(database_url: str) -> None:
     """There never was an account."""
     connection = await asyncpg.connect(database_url)
-    await connection.execute("TRUNCATE accounts, namespaces, repositories, audit_events, audit_seals CASCADE")
+    await connection.execute("TRUNCATE accounts, namespaces, repositories, signing_keys, audit_events, audit_seals CASCADE")
     await connection.execute("UPDATE instance SET has_accounts = false")
     await connection.close()
 
