@@ -97,7 +97,8 @@ class Town:
 async def forget_everybody(database_url: str) -> None:
     """There never was an account."""
     connection = await asyncpg.connect(database_url)
-    await connection.execute("TRUNCATE accounts, namespaces, repositories, signing_keys, audit_events, audit_seals CASCADE")
+    tables = "accounts, namespaces, repositories, signing_keys, audit_events, audit_seals"
+    await connection.execute(f"TRUNCATE {tables} CASCADE")
     await connection.execute("UPDATE instance SET has_accounts = false")
     await connection.close()
 
