@@ -67,7 +67,7 @@ def _configuration(settings: Settings, config: Path | None) -> Iterator[Finding]
     if settings.access == "open":
         yield Finding("warn", "access", "ACCESS=open: whoever reaches the port may pull, push and delete")
     else:
-        yield Finding("ok", "access", "open to this machine" if settings.is_open else "closed")
+        yield Finding("ok", "access", "open to this machine until there are accounts" if settings.is_open else "closed")
     yield from _data_directory(settings)
 
 

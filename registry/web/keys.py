@@ -43,7 +43,7 @@ class RotateBody(Body, frozen=True, kw_only=True):
     """How long the old key stays good beside the new one."""
 
     overlap_seconds: Annotated[int, Meta(ge=0, le=30 * 86400, description="For how long the old key stays good.")] = (
-        86400
+        3600
     )
 
 
