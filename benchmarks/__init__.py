@@ -1,8 +1,9 @@
 """This registry beside its peers, in one run: `python -m benchmarks --help`.
 
 - `__main__.py`: the command line; `plan.py`: how long and how much
-- `contenders.py`: this registry and its peers, started or given; `ceilings.py`: what cannot be beaten
-- `access.py`: how a contender lets the client in
+- `contenders.py`: this registry, or a peer that is given; `peers.py`: those that are started; `ceilings.py`: what
+  cannot be beaten
+- `access.py`: how a contender lets the client in; `closed.py`: accounts and keys for it
 - `content.py`: blobs and manifests; `script.py`: the requests that carry them
 - `load.py`: the load generator, which is `hload.c`
 - `stand.py`: one contender, with all that a row needs to measure it

@@ -9,10 +9,12 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from types import FrameType
 
-from benchmarks import ceilings, contenders, report, table
+from benchmarks import ceilings, closed, contenders, peers, report, table
+from benchmarks.closed import Accounts
 from benchmarks.contenders import Contender
 from benchmarks.content import Body
 from benchmarks.load import Absent, Generator
@@ -21,7 +23,7 @@ from benchmarks.plan import FULL, MIB, QUICK, Plan
 from benchmarks.rows import Row
 from benchmarks.stand import Stand
 
-_BUILT_IN = ("distribution", "debian", "nginx")
+_BUILT_IN = ("distribution", "debian", "zot", "nginx")
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -30,6 +32,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--quick", action="store_true", help="the most telling rows and few rounds: under three minutes")
     add("--rows", default="", metavar="NAMES", help="only these, separated by commas; name* takes all that begin so")
     add("--list", action="store_true", help="show the rows and end")
+    add("--closed", action="store_true", help="with accounts, of peers in htpasswd: the rows that need them")
     add("--peer", action="append", default=[], metavar="NAME=URL[@PID]", help="a running registry on this machine")
     add("--without", metavar="NAMES", help=f"leave out some of {', '.join(_BUILT_IN)} (the quick run: debian)")
     add("--credential", action="append", default=[], metavar="NAME=USER:PASSWORD", help="what a contender asks for")
@@ -65,14 +68,18 @@ def _start(options: argparse.Namespace, folder: Path, results: Results, stack: E
     """This registry, which must start; and the peers, which are left out where they cannot."""
     named = options.without if options.without is not None else "debian" if options.quick else ""
     without = {name.strip() for name in named.split(",")}
-    settings = _pairs(options.setting)
+    settings = (closed.LIMITS if options.closed else {}) | _pairs(options.setting)
     found = [_started(lambda: contenders.ours(options.web_processes, settings), folder / "gati", stack)]
     makers: dict[str, Callable[[], contenders.Starter]] = {
-        "distribution": contenders.distribution,
-        "debian": contenders.debian,
+        "distribution": partial(peers.distribution, is_closed=options.closed),
+        "debian": partial(peers.debian, is_closed=options.closed),
+        "zot": partial(peers.zot, is_closed=options.closed),
         "nginx": lambda: ceilings.nginx,
     }
+    if options.closed:
+        found[0].accounts = closed.close(found[0].url)
     found += [contenders.given(peer) for peer in options.peer]
+    without |= {one.name for one in found}
     for name, make in makers.items():
         if name in without:
             results.left_out[name] = "not asked for"
@@ -84,8 +91,10 @@ def _start(options: argparse.Namespace, folder: Path, results: Results, stack: E
             say(f"left out: {error}")
     credentials, accounts = _pairs(options.credential), _pairs(options.accounts)
     for one in found:
-        one.credential = credentials.get(one.name, "")
-        one.accounts = tuple(Path(accounts[one.name]).read_text().split()) if one.name in accounts else ()
+        if one.name in credentials:
+            one.accounts = Accounts(credentials[one.name], credentials[one.name])
+        if one.name in accounts:
+            one.accounts.many = tuple(Path(accounts[one.name]).read_text().split())
     return found
 
 
@@ -128,7 +137,7 @@ def main() -> int:
         return 0
     try:
         with ExitStack() as stack:
-            done = _run(options, table.chosen(options.rows, quick=options.quick), stack)
+            done = _run(options, table.chosen(options.rows, quick=options.quick, closed=options.closed), stack)
             tables, figures = report.write(done, options.output)
             ended = time.monotonic()
     except Absent as error:

@@ -10,6 +10,7 @@ from urllib.parse import urlencode, urlsplit
 import httpx
 
 _PARAMETER = re.compile(r'(\w+)="([^"]*)"')
+_ACTIONS = "pull,push,delete"
 _SHORTEST = 60.0
 """Seconds that a token lives which does not say how long (Docker token authentication)."""
 
@@ -54,13 +55,13 @@ class Access:
         """Whether `/v2/` takes the password itself."""
         return self.http.get("/v2/", headers={"Authorization": basic(self.credential)}).status_code == 200
 
-    def authorization(self, repository: str, actions: str = "pull,push,delete") -> str:
-        """What a request to this repository says; empty where nobody asks."""
+    def authorization(self, repository: str, *, with_token: bool = False) -> str:
+        """What a request to this repository says: Basic where that is taken, or a token where one is to be had."""
         if not self.credential:
             return ""
-        if self.takes_basic:
+        if self.takes_basic and not (with_token and realm_of(self.http)):
             return basic(self.credential)
-        return f"Bearer {self.token(f'repository:{repository}:{actions}')}"
+        return f"Bearer {self.token(f'repository:{repository}:{_ACTIONS}')}"
 
     def token(self, scope: str) -> str:
         """A token of this scope, kept while it holds."""
@@ -69,9 +70,13 @@ class Access:
             return found
         realm = realm_of(self.http)
         assert realm is not None, "there is a credential, and neither Basic nor tokens"  # noqa: S101 - a broken peer
+        token, seconds = self.new_token(realm, scope)
+        self._tokens[scope] = token, time.monotonic() + seconds / 2
+        return token
+
+    def new_token(self, realm: Realm, scope: str) -> tuple[str, float]:
+        """Another token of this scope, and for how many seconds it is good."""
         answer = self.http.get(realm.target(scope), headers={"Authorization": basic(self.credential)})
         answer.raise_for_status()
         body: dict[str, Any] = answer.json()
-        token = str(body.get("token") or body["access_token"])
-        self._tokens[scope] = token, time.monotonic() + float(body.get("expires_in", _SHORTEST)) / 2
-        return token
+        return str(body.get("token") or body["access_token"]), float(body.get("expires_in", _SHORTEST))

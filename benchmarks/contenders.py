@@ -1,19 +1,19 @@
-"""This registry and its peers: started on a free port of 127.0.0.1, with a data directory of their own, or given."""
+"""Who is measured: this registry, started on a free port of 127.0.0.1 with a data directory of its own, or a peer."""
 
 import os
-import shutil
 import socket
 import subprocess
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
 
 import httpx
 
+from benchmarks.closed import Accounts
 from benchmarks.load import Absent
 from benchmarks.process_cost import Server
 
@@ -21,6 +21,7 @@ ADDRESS: Final = "127.0.0.1"
 OURS: Final = "gati"
 DISTRIBUTION: Final = "distribution"
 DEBIAN: Final = "debian"
+ZOT: Final = "zot"
 ROOT: Final = Path(__file__).resolve().parents[1]
 """The checkout: servers are started in it."""
 _START_SECONDS: Final = 60.0
@@ -38,8 +39,7 @@ class Contender:
     server: Server
     title: str = ""
     address: str = ADDRESS
-    credential: str = ""
-    accounts: tuple[str, ...] = ()
+    accounts: Accounts = field(default_factory=Accounts)
     folder: Path | None = None
     process: "subprocess.Popen[bytes] | None" = None
     start: "Starter | None" = None
@@ -126,57 +126,6 @@ def ours(processes: int | None = None, settings: dict[str, str] | None = None) -
         return Contender(OURS, port, "ours", server, title, folder=folder, process=process, started_in=seconds)
 
     return start
-
-
-_DISTRIBUTION_CONFIG: Final = """\
-version: 0.1
-log: {{level: error, accesslog: {{disabled: true}}}}
-storage:
-  filesystem: {{rootdirectory: {folder}}}
-  delete: {{enabled: true}}
-  maintenance: {{uploadpurging: {{enabled: false}}}}
-http: {{addr: "{address}:{port}"}}
-"""
-
-
-def _distribution(name: str, program: str, title: str) -> Starter:
-    def start(folder: Path) -> Contender:
-        port = free_port()
-        folder.mkdir(parents=True, exist_ok=True)
-        config = folder.with_name(f"{folder.name}.yml")
-        config.write_text(_DISTRIBUTION_CONFIG.format(folder=folder / "store", address=ADDRESS, port=port))
-        environ = os.environ | {"OTEL_TRACES_EXPORTER": "none"}
-        process, seconds = launch([program, "serve", str(config)], environ, port)
-        server = Server((process.pid,))
-        return Contender(name, port, "peer", server, title, folder=folder, process=process, started_in=seconds)
-
-    return start
-
-
-def distribution() -> Starter:
-    """The CNCF distribution, version 3, as `tests/clients/install` builds it.
-
-    Raises:
-        Absent: it is not built.
-    """
-    install = ROOT / "tests" / "clients" / "install"
-    place = subprocess.run([install, "--print-path"], capture_output=True, text=True, check=True).stdout.strip()
-    program = Path(place) / "registry"
-    if not program.exists():
-        raise Absent("distribution v3 is not built: run tests/clients/install")
-    return _distribution(DISTRIBUTION, str(program), "CNCF distribution v3")
-
-
-def debian() -> Starter:
-    """Debian's docker-registry.
-
-    Raises:
-        Absent: it is not installed.
-    """
-    program = shutil.which("docker-registry")
-    if program is None:
-        raise Absent("Debian's docker-registry is not installed: apt install docker-registry")
-    return _distribution(DEBIAN, program, "Debian's docker-registry 2.8")
 
 
 def given(text: str) -> Contender:

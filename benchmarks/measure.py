@@ -129,7 +129,7 @@ def _measure(row: Row, stands: list[Stand]) -> dict[str, Outcome]:
 
 
 def _prepared(row: Row, stand: Stand, outcome: Outcome) -> bool:
-    if row.needs_accounts and not stand.contender.credential:
+    if row.needs_accounts and not stand.contender.accounts.credential:
         outcome.reason = "needs accounts"
         return False
     try:

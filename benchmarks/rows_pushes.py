@@ -23,7 +23,7 @@ _PULLS: Final = (get(BY_TAG), head(BY_TAG), get(BY_DIGEST), get(LAYER_TARGET), h
 _PULL, _PUSH = 0, 1
 
 
-def _artifact(repository: str, name: str, group: int = 0) -> Job:
+def artifact(repository: str, name: str, group: int = 0) -> Job:
     """A push of a new config, a new layer of 1 KiB and the manifest, under a tag."""
     layer = small_blob(f"layer {name}")
     config = image_config(name, layer)
@@ -33,7 +33,7 @@ def _artifact(repository: str, name: str, group: int = 0) -> Job:
 
 def _artifacts(pieces: int, group: int = 0) -> list[Job]:
     serial = next(_SERIAL)
-    return [_artifact(f"push{serial}/r{n % _REPOSITORIES}", f"{serial}.{n}", group) for n in range(pieces)]
+    return [artifact(f"push{serial}/r{n % _REPOSITORIES}", f"{serial}.{n}", group) for n in range(pieces)]
 
 
 def _push(stand: Stand, pieces: int, connections: int) -> Sample:

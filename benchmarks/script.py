@@ -1,7 +1,7 @@
 """Requests as hload.c sends them: jobs of requests, written to a file."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from benchmarks.content import MANIFEST, Blob, digest
@@ -53,6 +53,12 @@ class Job:
 def job(*requests: Request, group: int = 0) -> Job:
     """A job of these requests."""
     return Job(requests, group)
+
+
+def authorized(one: Job, authorization: str) -> Job:
+    """The job with this Authorization in each of its requests."""
+    shown = (("Authorization", authorization),) if authorization else ()
+    return replace(one, requests=tuple(replace(it, headers=(*it.headers, *shown)) for it in one.requests))
 
 
 def write(path: Path, jobs: Iterable[Job], host: str, authorization: str = "") -> None:

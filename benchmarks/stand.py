@@ -54,24 +54,30 @@ class Stand:
         """A client for the few requests that are not measured."""
         return httpx.Client(base_url=self.contender.url, timeout=120, headers={"Accept": f"{MANIFEST}, */*"})
 
-    def authorization(self, repository: str) -> str:
-        """What the requests to this repository say."""
-        if not self.contender.credential:
+    def authorization(self, repository: str, *, with_token: bool = False) -> str:
+        """What the requests to this repository say; see `Access.authorization`."""
+        credential = self.contender.accounts.credential
+        if not credential:
             return ""
         with self.client() as http:
-            return Access(http, self.contender.credential).authorization(repository)
+            return Access(http, credential).authorization(repository, with_token=with_token)
 
     def target(self, repository: str) -> Target:
         """Whom to load."""
         return Target(self.contender.address, self.contender.port, self.authorization(repository))
 
-    def run(self, load: Load, repository: str = "bench/read") -> Figures:
-        """Send a load.
+    @property
+    def nobody(self) -> Target:
+        """The same without an account."""
+        return Target(self.contender.address, self.contender.port)
+
+    def run(self, load: Load, repository: str | None = "bench/read") -> Figures:
+        """Send a load; without a repository as nobody, where a request does not say who sends it.
 
         Raises:
             RequestFailed: an answer was not the expected one.
         """
-        return self.generator.run(self.target(repository), load)
+        return self.generator.run(self.target(repository) if repository else self.nobody, load)
 
     def push(self, repository: str, jobs: Iterable[Job], connections: int = 8) -> Figures:
         """Send jobs that are not measured."""

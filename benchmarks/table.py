@@ -17,14 +17,16 @@ ROWS: Final = (
 )
 
 
-def chosen(names: str, *, quick: bool) -> tuple[Row, ...]:
+def chosen(names: str, *, quick: bool, closed: bool = False) -> tuple[Row, ...]:
     """The rows of these names, separated by commas; `name-*` takes all that begin so, nothing takes those of the run.
+
+    A run with accounts has the rows that need them, any other run has all the others.
 
     Raises:
         Absent: there is no such row.
     """
     if not names:
-        return tuple(row for row in ROWS if row.quick or not quick)
+        return tuple(row for row in ROWS if row.needs_accounts is closed and (row.quick or not quick))
     wanted = [name.strip() for name in names.split(",") if name.strip()]
     for name in wanted:
         if not any(_fits(row, name) for row in ROWS):

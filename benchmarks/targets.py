@@ -74,7 +74,12 @@ ESTIMATES: Final[Mapping[str, Estimate]] = {
 }
 """By row; a row that is not here has no estimate."""
 
-LIMITS: Final[Mapping[str, Target]] = {"memory-idle": Target(200, 120), "memory-5g": Target(200, 120)}
+LIMITS: Final[Mapping[str, Target]] = {
+    "memory-idle": Target(200, 120),
+    "memory-5g": Target(200, 120),
+    "auth-basic-cost": Target(1.25, 1.1),
+    "auth-bearer-cost": Target(1.25, 1.1),
+}
 """By row, in its unit: what must not be exceeded, and what is aimed at."""
 
 CPU_PER_GB: Final[Mapping[str, float]] = {"upload-1g": 1.3}

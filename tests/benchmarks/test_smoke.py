@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from benchmarks import load, rows_accounts, script
+from benchmarks.closed import Accounts
 from benchmarks.contenders import Contender
 from benchmarks.content import Body
 from benchmarks.plan import QUICK
@@ -101,8 +102,8 @@ def stand(tmp_path: Path) -> Iterator[Stand]:
     body = Body(tmp_path / "body", 1024)
     with _Server(_Tokens, lambda _: True) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
-        contender = Contender("tokens", server.server_address[1], "peer", Server(()), credential="ann:secret")
-        contender.accounts = ("ann:secret", "bob:secret")
+        contender = Contender("tokens", server.server_address[1], "peer", Server(()))
+        contender.accounts = Accounts("ann:secret", "ann:secret", ("ann:secret", "bob:secret"))
         plan = replace(QUICK, seconds=0.2, connections=2)
         found = Stand(contender, plan, body, load.Generator(tmp_path, body.path), tmp_path)
         found.once("seen", lambda: server.seen)
