@@ -35,6 +35,7 @@ AUDIENCE: Final = "gati-registry"
 _REMEMBERED: Final = 10_000
 _LONGEST: Final = 300.0
 _CATALOG: Final = "registry:catalog:*"
+_OF_BROWSERS: Final = frozenset({b"host", b"origin", b"sec-fetch-site"})
 _Scope = MutableMapping[str, Any]
 T = TypeVar("T")
 
@@ -88,8 +89,8 @@ class Guard:
             TooManyRequests: its budget is used up.
             Unauthorized: with one Bearer challenge: nothing was sent, or nothing good, or a token that lists less.
         """
-        if self._is_open and await self._check_open():
-            self._keepers.browsers.check(Headers(scope=scope))
+        if self._is_open and (self._holds(self._opened) or await self._check_open()):
+            self._keepers.browsers.check(_told_by_browser(scope))
             return Admission(Caller(ANYBODY, "", logs.REQUEST_ID.get(""), self._opened), stamp=self._opened, meter=FREE)
         try:
             caller = await self.caller(scope, may_be_late=asked.route == "session")
@@ -124,8 +125,8 @@ class Guard:
         Raises:
             Unauthorized, TooManyRequests: as `caller`.
         """
-        if self._is_open and await self._check_open():
-            self._keepers.browsers.check(Headers(scope=scope))
+        if self._is_open and (self._holds(self._opened) or await self._check_open()):
+            self._keepers.browsers.check(_told_by_browser(scope))
             return Caller(ANYBODY, self._sent(scope).address, logs.REQUEST_ID.get(""), None)
         sent, found = await self._known(scope)
         actor = found.actor
@@ -237,9 +238,7 @@ class Guard:
         return stamp is not None and self._counters is not None and self._counters.holds(stamp)
 
     async def _check_open(self) -> bool:
-        """Whether there are no accounts yet; once there are, there always will have been."""
-        if self._holds(self._opened):
-            return True
+        """Whether there are no accounts yet, looked up anew; once there are, there always will have been."""
         self._opened = self._counters.stamp((GLOBAL,)) if self._counters is not None else None
         async with self._keepers.realm.db.connection() as connection:
             self._is_open = not await opening.has_ended(connection)
@@ -308,6 +307,11 @@ class Guard:
         host = Headers(scope=scope).get("host", "localhost")
         self._keepers.browsers.check_host(host)
         return f"{scope['scheme']}://{host}"
+
+
+def _told_by_browser(scope: _Scope) -> dict[str, str]:
+    """The fields that tell whose page a request is of, the first of each, without a look at all the others."""
+    return {key.decode(): value.decode("latin-1") for key, value in reversed(scope["headers"]) if key in _OF_BROWSERS}
 
 
 def _is_everywhere(actor: Actor, place: Place) -> bool:

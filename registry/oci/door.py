@@ -49,7 +49,8 @@ class Call:
     @property
     def is_alias(self) -> bool:
         """Whether the repository was asked for by a former name."""
-        return not self.admission.hidden and self.name != self.asked
+        look = self.admission.look
+        return look is not None and look.place.name != self.asked and not self.admission.hidden
 
     @property
     def principal(self) -> str:

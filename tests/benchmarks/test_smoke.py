@@ -166,3 +166,14 @@ def test_the_generator_ends_at_an_answer_that_was_not_expected(tmp_path: Path) -
         work = load.Load(jobs=[script.job(script.get("/v2/"))] * 50, connections=1)
         with pytest.raises(load.RequestFailed, match="answered 503, not 200"):
             generator.run(target, work)
+
+
+def test_a_run_with_accounts_reads_and_pushes_with_keys_and_tokens(tmp_path: Path) -> None:
+    rows = [row.name for row in rows_accounts.ROWS]
+    done, figures, tables = _run(tmp_path, "--closed", "--without", "distribution,debian,zot,nginx")
+    assert done.returncode == 0, done.stderr
+    assert list(figures["rows"]) == rows
+    for name in rows:
+        ours = figures["rows"][name]["contenders"]["gati"]
+        assert ours["median"] > 0, name
+    assert "at most 1.25" in tables
