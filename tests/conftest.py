@@ -13,6 +13,7 @@ from typing import Any
 import asyncpg
 import httpx
 import pytest
+import structlog
 from _pytest.nodeid import coerce_node_id
 from hypothesis import HealthCheck
 from hypothesis import settings as hypothesis_settings
@@ -95,6 +96,21 @@ def redis_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         process.terminate()
 
 
+def _configure_afresh(**given: Any) -> None:
+    """No logger keeps what it was given first: each test has its own."""
+    _configure(**given | {"cache_logger_on_first_use": False})
+
+
+_configure = structlog.configure
+structlog.configure = _configure_afresh  # type: ignore[assignment]
+
+
+@pytest.fixture(autouse=True)
+def _logs_of_its_own() -> None:
+    """What a test before did to the logs is undone."""
+    structlog.reset_defaults()
+
+
 @pytest.fixture(scope="session")
 def secrets_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """What goes with the database of this worker."""
@@ -117,7 +133,8 @@ def environ(database_url: str, secrets_file: Path, tmp_path: Path) -> dict[str, 
     }
 
 
-async def _empty(database_url: str) -> None:
+async def empty_database(database_url: str) -> None:
+    """Take everything out of a database."""
     connection = await asyncpg.connect(database_url)
     await connection.execute(f"TRUNCATE {_TABLES} RESTART IDENTITY CASCADE")
     await connection.execute("UPDATE instance SET has_accounts = false")
@@ -135,7 +152,7 @@ async def running(settings: Settings) -> AsyncIterator[Any]:
 @pytest.fixture
 async def emptied(environ: dict[str, str]) -> None:
     """Nothing is in the database."""
-    await _empty(environ["DATABASE_URL"])
+    await empty_database(environ["DATABASE_URL"])
 
 
 @pytest.fixture

@@ -36,6 +36,8 @@ async def realm(database_url: str, tmp_path: Path, clock: Clock) -> AsyncIterato
     found = Realm(db, Changes(db, counters), Secrets.load(tmp_path / "secrets.json"), passwords, None, clock)
     await signing.ensure(found)
     yield found
+    async with db.connection() as connection:
+        await connection.execute("TRUNCATE signing_keys")
     passwords.close()
     await found.changes.close()
     await db.close()

@@ -16,7 +16,7 @@ from registry.config import load
 from registry.infra.http.boundary import Boundary
 from registry.infra.http.lane import Lane
 from registry.infra.http.server import bind, serve_one
-from tests.conftest import _empty
+from tests.conftest import empty_database
 from tests.infra.http.conftest import Answer, Peer, Running, certificate, options
 
 __all__ = ["certificate"]  # a fixture of the server's tests
@@ -104,7 +104,7 @@ def _spied(lane: Lane | None, hits: list[str]) -> None:
 @pytest.fixture
 async def start(environ: dict[str, str]) -> AsyncIterator[Start]:
     """Start registries on one empty database and one store."""
-    await _empty(environ["DATABASE_URL"])
+    await empty_database(environ["DATABASE_URL"])
     async with AsyncExitStack() as stack:
 
         async def begin(settings: dict[str, str] | None = None, tls: Any = None, **given: Any) -> Registry:

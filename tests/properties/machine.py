@@ -8,7 +8,6 @@ from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
-import asyncpg
 import httpx
 import pytest
 from hypothesis import strategies as st
@@ -21,6 +20,7 @@ from registry.content.fsck import compare
 from registry.content.jobs import sweep
 from registry.infra.http.boundary import Boundary
 from registry.infra.storage.directory import DirectoryStore
+from tests.conftest import empty_database
 from tests.content.faults import Action, lost_after, lost_before
 
 OCI_MANIFEST = "application/vnd.oci.image.manifest.v1+json"
@@ -36,7 +36,6 @@ STEPS = (
     (sql_uploads, "finish"),
     (sql_manifests, "push"),
 )
-_TABLES = "outbox, doomed, review, uploads, tags, refs, manifests, blob_links, blobs, repositories"
 
 
 def digest(content: bytes) -> str:
@@ -67,9 +66,7 @@ class Registry(RuleBasedStateMachine):
 
     async def start(self, *, empty: bool) -> None:
         if empty:
-            connection = await asyncpg.connect(self.environ["DATABASE_URL"])
-            await connection.execute(f"TRUNCATE {_TABLES} RESTART IDENTITY CASCADE")
-            await connection.close()
+            await empty_database(self.environ["DATABASE_URL"])
             shutil.rmtree(self.environ["GATI_DATA_DIR"], ignore_errors=True)
         self.app = Application(load(self.environ))
         self.life = self.app.lifespan()
