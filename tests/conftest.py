@@ -1,6 +1,7 @@
 """One PostgreSQL for the whole run, one database a worker, the application in the test's own event loop."""
 
 import asyncio
+import logging
 import os
 import shutil
 import subprocess
@@ -109,6 +110,7 @@ structlog.configure = _configure_afresh  # type: ignore[assignment]
 def _logs_of_its_own() -> None:
     """What a test before did to the logs is undone."""
     structlog.reset_defaults()
+    logging.getLogger().setLevel(logging.WARNING)
 
 
 @pytest.fixture(scope="session")
