@@ -22,6 +22,7 @@ from registry.auth.signing import KeyRing
 from registry.auth.sql import Known
 from registry.auth.tokens import Expected, Token, UnknownKey, verify
 from registry.core.errors import CredentialExpired, CredentialRevoked, InvalidCredentials, InvalidToken
+from registry.core.hosts import is_within
 from registry.infra.http.counters import GLOBAL, Stamp
 
 KEPT: Final = 10_000
@@ -226,7 +227,7 @@ class Identifier:
         is_late = expires <= now
         if is_late and not (known.is_replaced and now < expires + LATE):
             raise CredentialExpired(f"This {_noun(kind)} of {known.name} has expired: log in again.")
-        if known.addresses is not None and not _is_within(address, tuple(known.addresses)):
+        if known.addresses is not None and not is_within(address, known.addresses):
             where = address or "an unknown address"
             raise InvalidCredentials(f"This {_noun(kind)} of {known.name} may not be used from {where}.")
         self._uses[known.credential] = (now, address)
@@ -288,12 +289,3 @@ def _inet(address: str) -> str | None:
         return str(ipaddress.ip_address(address.partition("%")[0]))
     except ValueError:
         return None
-
-
-def _is_within(address: str, networks: tuple[str, ...]) -> bool:
-    try:
-        found = ipaddress.ip_address(address.partition("%")[0])
-    except ValueError:
-        return False
-    mapped = found.ipv4_mapped if isinstance(found, ipaddress.IPv6Address) else None
-    return any((mapped or found) in ipaddress.ip_network(network) for network in networks)

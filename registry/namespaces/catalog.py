@@ -9,7 +9,7 @@ from registry.core.listing import Listing
 from registry.infra.db.pool import Database
 from registry.namespaces import sql
 from registry.namespaces.model import Policies
-from registry.namespaces.rights import is_within, key_ends
+from registry.namespaces.rights import key_ends
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +37,7 @@ async def visible(db: Database, caller: Caller) -> Visible:
         restricted = await sql.restricted(connection)
         namespaces, repositories = await sql.held(connection, actor.account)
     policies = {namespace: Policies.parse(text) for namespace, text in restricted}
-    closed = [one for one, held in policies.items() if not is_within(caller.address, held.addresses)]
+    closed = [one for one, held in policies.items() if not held.admits(caller.address)]
     stale = [one for one, held in policies.items() if key_ends(actor, held) <= time.time()]
     return Visible(
         actor.is_administrator,

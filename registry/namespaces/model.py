@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from registry.core import slugs
 from registry.core.errors import Denied, Unprocessable
+from registry.core.hosts import is_within
 from registry.namespaces.access import DELETERS, ROLES, Column
 
 MANAGERS: Final = ("admin", "owner")
@@ -130,6 +131,10 @@ class Policies:
     bytes: int | None = None
     repositories: int | None = None
     retention: Retention | None = None
+
+    def admits(self, address: str) -> bool:
+        """Whether the namespace can be used from this address."""
+        return not self.addresses or is_within(address, self.addresses)
 
     @classmethod
     def parse(cls, text: str) -> "Policies":

@@ -1,19 +1,18 @@
 """What an account may do in a place, now: the table of `access` applied to what the database says."""
 
-import ipaddress
 import math
 from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Final
 
 from registry.auth.model import Actor
+from registry.core import slugs
 from registry.core.slugs import prefix
 from registry.infra.db.pool import Database
 from registry.namespaces import sql_rights
 from registry.namespaces.access import SCOPES, Column, Right, may
 from registry.namespaces.model import NO_POLICIES, Policies
 
-_KINDS: Final = {"users": "user", "orgs": "org"}
 _ALL: Final = frozenset(Right)
 _DAY: Final = 86_400
 _OPEN_TO_ALL: Final = frozenset({Right.PULL, Right.VIEW})
@@ -43,11 +42,9 @@ class Place:
 
 def split(name: str) -> tuple[str, str, str, str]:
     """The kind of the namespace that a name begins with, what stands before its slug, the slug, and what follows."""
-    first, _, rest = name.partition("/")
-    if first not in _KINDS:
-        return "plain", "", first, name[len(first) :]
-    slug = rest.partition("/")[0]
-    return _KINDS[first], f"{first}/", slug, rest[len(slug) :]
+    kind, slug = slugs.split(name)
+    home = prefix(kind, slug)
+    return kind, home[: len(home) - len(slug)], slug, name[len(home) :]
 
 
 def nowhere(name: str) -> Place:
@@ -98,7 +95,7 @@ def rights(actor: Actor, place: Place, address: str, now: float, *, of_repositor
     if place.namespace is None:
         return frozenset()
     column = _column(actor, place.role)
-    if column is not Column.ADMINISTRATOR and not is_within(address, place.policies.addresses):
+    if column is not Column.ADMINISTRATOR and not place.policies.admits(address):
         return frozenset()
     hidden = of_repository and place.repository is None
     visibility = "private" if hidden else place.visibility
@@ -128,17 +125,6 @@ def _within_limits(actor: Actor, place: Place, visibility: str, *, is_fresh: boo
     if is_fresh and not outside:
         return scope
     return _OPEN_TO_ALL if visibility == "public" else frozenset()
-
-
-def is_within(address: str, networks: tuple[str, ...] | None) -> bool:
-    """Whether an address lies in one of the networks (CIDR); where none are given, it does."""
-    if not networks:
-        return True
-    try:
-        found = ipaddress.ip_address(address)
-    except ValueError:
-        return False
-    return any(found in ipaddress.ip_network(network) for network in networks)
 
 
 class Verdict(Enum):

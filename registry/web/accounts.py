@@ -4,7 +4,6 @@ A sign-up tells that a name is taken (409), but never whether anybody has the e-
 several accounts may give the same, and only who reads its mail learns that another account has proved it.
 """
 
-import ipaddress
 from contextlib import suppress
 from datetime import datetime
 from typing import Annotated, Literal
@@ -19,6 +18,7 @@ from registry.auth.realm import Realm
 from registry.auth.sql_accounts import Account
 from registry.core import slugs
 from registry.core.errors import Denied, NotFound, TooManyRequests, Unprocessable
+from registry.core.hosts import is_here
 from registry.namespaces.accounts import NewAccount, create_user
 from registry.namespaces.entry import Level
 from registry.web.bodies import Answer, Body
@@ -193,7 +193,7 @@ class _Accounts:
             Denied: it may not; the sentence says who may.
         """
         if actor.kind == "anybody":
-            if not _is_loopback(by.address):
+            if not is_here(by.address):
                 raise Denied(
                     "The first account of an open registry, which ends that, is made on its own machine: "
                     f"{_OPERATOR} --administrator."
@@ -293,10 +293,3 @@ def fields(account: Account) -> dict[str, object]:
         "createdAt": account.created_at,
         "isAdministrator": account.is_administrator,
     }
-
-
-def _is_loopback(address: str) -> bool:
-    try:
-        return ipaddress.ip_address(address).is_loopback
-    except ValueError:
-        return False

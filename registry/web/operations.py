@@ -1,6 +1,5 @@
 """What operators and machines ask: /health, /ready, /metrics, and the keys that verify tokens."""
 
-import ipaddress
 from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
@@ -9,6 +8,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from registry.core.errors import Denied, RegistryError, Unavailable
+from registry.core.hosts import is_here
 from registry.infra.http.origin import BrowserGuard
 from registry.infra.http.serving import STOPPING
 from registry.infra.telemetry import metrics
@@ -65,16 +65,7 @@ class _Metrics:
             Denied: the caller is elsewhere.
         """
         peer = request.client.host if request.client else ""
-        if not _is_loopback(peer) or any(name in request.headers for name in _PROXIED):
+        if not is_here(peer) or any(name in request.headers for name in _PROXIED):
             raise Denied("Metrics are for callers on this machine; METRICS_PORT opens a port for others.")
         self._guard.check(request.headers)
         return Response(metrics.exposition(), headers={"Content-Type": metrics.CONTENT_TYPE} | _FRESH)
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        address = ipaddress.ip_address(host)
-    except ValueError:
-        return False
-    mapped = getattr(address, "ipv4_mapped", None)
-    return bool((mapped or address).is_loopback)

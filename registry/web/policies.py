@@ -12,7 +12,6 @@ from registry.core.errors import Denied, Unprocessable
 from registry.namespaces import spaces
 from registry.namespaces.access import Right
 from registry.namespaces.model import Namespace, Policies
-from registry.namespaces.rights import is_within
 from registry.web.bodies import Answer, Body, Listing, Page
 from registry.web.paging import paged, start
 from registry.web.places import home
@@ -114,7 +113,7 @@ def _check(call: Call, now: Policies, then: Policies) -> None:
         return
     if (now.bytes, now.repositories) != (then.bytes, then.repositories):
         raise Denied("bytes and repositories are set by administrators of the registry: leave them as they are.")
-    if not is_within(call.by.address, then.addresses):
+    if not then.admits(call.by.address):
         raise Unprocessable(
             f"Your own address {call.by.address} is in none of these networks: you would shut yourself out.",
             detail={"pointer": "/addresses"},

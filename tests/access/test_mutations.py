@@ -20,6 +20,7 @@ from registry.namespaces import access, rights
 from registry.namespaces.access import TABLE, Cell, Column, Right
 from registry.namespaces.admission import Asked
 from registry.namespaces.entry import Entry, Level
+from registry.namespaces.model import Policies
 from registry.namespaces.rights import Verdict
 from tests.access.matrix_scene import INSIDE, NETWORK, OUTSIDE
 from tests.access.world import OPERATOR, World, basic
@@ -286,8 +287,8 @@ GUARDS: Final[dict[str, tuple[Check, int, Any, str, Any]]] = {
     "a token is for /v2": (_token_at_rest, 401, Guard, "_known", _without_ceiling),
     "a scope limits": (_read_only, 403, rights, "SCOPES", dict.fromkeys(access.SCOPES, frozenset(Right))),
     "a key is for some": (_for_another, 404, rights, "_within_limits", lambda *_, **__: frozenset(Right)),
-    "a key is for a network": (_from_elsewhere, 401, identify, "_is_within", lambda *_: True),
-    "a namespace is for a network": (_fenced, 404, rights, "is_within", lambda *_: True),
+    "a key is for a network": (_from_elsewhere, 401, identify, "is_within", lambda *_: True),
+    "a namespace is for a network": (_fenced, 404, Policies, "admits", lambda *_: True),
     "what is hidden is not there": (_hidden, 404, guard_module, "decide", _shows),
     "what is not there is hidden": (_absent, 404, guard_module, "rights", _absent_is_there),
     "a first password is changed first": (_first_password, 401, Guard, "_known", _without_ceiling),
