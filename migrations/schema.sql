@@ -352,6 +352,24 @@ ALTER TABLE public.accounts ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
     CACHE 1
 );
 
+CREATE TABLE public.artifacts (
+    repo bigint NOT NULL,
+    type text NOT NULL,
+    description text DEFAULT ''::text NOT NULL,
+    homepage text,
+    category text,
+    topics text[] DEFAULT '{}'::text[] NOT NULL,
+    keywords text[] DEFAULT '{}'::text[] NOT NULL,
+    capabilities text[] DEFAULT '{}'::text[] NOT NULL,
+    license text,
+    language text,
+    engines text,
+    latest text COLLATE pg_catalog."C",
+    revision bigint DEFAULT 1 NOT NULL,
+    created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    updated_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL
+);
+
 CREATE TABLE public.audit_events (
     id bigint NOT NULL,
     at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
@@ -442,6 +460,17 @@ ALTER TABLE public.credentials ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY 
     CACHE 1
 );
 
+CREATE TABLE public.dependencies (
+    release bigint NOT NULL,
+    ordinal integer NOT NULL,
+    reference text NOT NULL,
+    target text NOT NULL COLLATE pg_catalog."C",
+    wanted text NOT NULL,
+    relation text NOT NULL,
+    is_optional boolean DEFAULT false NOT NULL,
+    digest text
+);
+
 CREATE TABLE public.doomed (
     object_key text NOT NULL COLLATE pg_catalog."C",
     due timestamp with time zone NOT NULL
@@ -513,7 +542,9 @@ CREATE TABLE public.manifests (
     descriptor text,
     state text DEFAULT 'live'::text NOT NULL,
     pushed_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
-    pulled_at timestamp with time zone
+    pulled_at timestamp with time zone,
+    notice text,
+    CONSTRAINT manifests_state_check CHECK ((state = ANY (ARRAY['live'::text, 'held'::text, 'blocked'::text])))
 );
 
 CREATE TABLE public.members (
@@ -584,6 +615,47 @@ CREATE TABLE public.refs (
     CONSTRAINT refs_role_check CHECK ((role = ANY (ARRAY['blob'::text, 'child'::text])))
 );
 
+CREATE TABLE public.releases (
+    id bigint NOT NULL,
+    upload uuid DEFAULT gen_random_uuid() NOT NULL,
+    repo bigint NOT NULL,
+    version text NOT NULL COLLATE pg_catalog."C",
+    tag text NOT NULL COLLATE pg_catalog."C",
+    precedence text NOT NULL COLLATE pg_catalog."C",
+    digest text NOT NULL COLLATE pg_catalog."C",
+    type text NOT NULL,
+    state text NOT NULL,
+    reason jsonb,
+    config text,
+    size bigint DEFAULT 0 NOT NULL,
+    floating text[] DEFAULT '{}'::text[] NOT NULL,
+    description text DEFAULT ''::text NOT NULL,
+    keywords text[] DEFAULT '{}'::text[] NOT NULL,
+    capabilities text[] DEFAULT '{}'::text[] NOT NULL,
+    license text,
+    language text,
+    engines text,
+    readme text,
+    gtype_hash text,
+    deprecation jsonb,
+    pushed_by bigint,
+    pushed_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    published_at timestamp with time zone,
+    ended_at timestamp with time zone,
+    due timestamp with time zone,
+    attempts integer DEFAULT 0 NOT NULL,
+    CONSTRAINT releases_state_check CHECK ((state = ANY (ARRAY['received'::text, 'awaiting-signature'::text, 'scanning'::text, 'published'::text, 'rejected'::text, 'quarantined'::text, 'unpublished'::text, 'expired'::text])))
+);
+
+ALTER TABLE public.releases ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.releases_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
 CREATE TABLE public.repositories (
     id bigint NOT NULL,
     name text NOT NULL COLLATE pg_catalog."C",
@@ -591,6 +663,7 @@ CREATE TABLE public.repositories (
     created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
     namespace bigint,
     visibility text,
+    gated boolean DEFAULT false NOT NULL,
     CONSTRAINT repositories_state_check CHECK ((state = ANY (ARRAY['live'::text, 'deleting'::text]))),
     CONSTRAINT repositories_visibility_check CHECK ((visibility = ANY (ARRAY['public'::text, 'internal'::text, 'private'::text])))
 );
@@ -670,6 +743,12 @@ ALTER TABLE public.teams ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
     CACHE 1
 );
 
+CREATE TABLE public.tombstones (
+    name text NOT NULL COLLATE pg_catalog."C",
+    tag text NOT NULL COLLATE pg_catalog."C",
+    at timestamp with time zone DEFAULT clock_timestamp() NOT NULL
+);
+
 CREATE TABLE public.uploads (
     id uuid NOT NULL,
     repo bigint NOT NULL,
@@ -703,6 +782,9 @@ ALTER TABLE public.usage ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
 ALTER TABLE ONLY public.accounts
     ADD CONSTRAINT accounts_pkey PRIMARY KEY (id);
 
+ALTER TABLE ONLY public.artifacts
+    ADD CONSTRAINT artifacts_pkey PRIMARY KEY (repo);
+
 ALTER TABLE ONLY public.audit_events
     ADD CONSTRAINT audit_events_number_key UNIQUE (number);
 
@@ -726,6 +808,9 @@ ALTER TABLE ONLY public.credentials
 
 ALTER TABLE ONLY public.credentials
     ADD CONSTRAINT credentials_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY public.dependencies
+    ADD CONSTRAINT dependencies_pkey PRIMARY KEY (release, ordinal);
 
 ALTER TABLE ONLY public.doomed
     ADD CONSTRAINT doomed_pkey PRIMARY KEY (object_key);
@@ -766,6 +851,18 @@ ALTER TABLE ONLY public.outbox
 ALTER TABLE ONLY public.refs
     ADD CONSTRAINT refs_pkey PRIMARY KEY (repo, parent, digest);
 
+ALTER TABLE ONLY public.releases
+    ADD CONSTRAINT releases_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY public.releases
+    ADD CONSTRAINT releases_repo_tag_key UNIQUE (repo, tag);
+
+ALTER TABLE ONLY public.releases
+    ADD CONSTRAINT releases_repo_version_key UNIQUE (repo, version);
+
+ALTER TABLE ONLY public.releases
+    ADD CONSTRAINT releases_upload_key UNIQUE (upload);
+
 ALTER TABLE ONLY public.repositories
     ADD CONSTRAINT repositories_pkey PRIMARY KEY (id);
 
@@ -792,6 +889,9 @@ ALTER TABLE ONLY public.teams
 
 ALTER TABLE ONLY public.teams
     ADD CONSTRAINT teams_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY public.tombstones
+    ADD CONSTRAINT tombstones_pkey PRIMARY KEY (name, tag);
 
 ALTER TABLE ONLY public.uploads
     ADD CONSTRAINT uploads_pkey PRIMARY KEY (id);
@@ -831,6 +931,8 @@ CREATE UNIQUE INDEX credentials_password ON public.credentials USING btree (acco
 
 CREATE INDEX credentials_replaced ON public.credentials USING btree (replaced_by) WHERE (replaced_by IS NOT NULL);
 
+CREATE INDEX dependencies_target ON public.dependencies USING btree (target);
+
 CREATE INDEX doomed_due ON public.doomed USING btree (due);
 
 CREATE INDEX grants_account ON public.grants USING btree (account) WHERE (account IS NOT NULL);
@@ -852,6 +954,12 @@ CREATE INDEX namespaces_retention ON public.namespaces USING btree (id) WHERE (p
 CREATE INDEX outbox_due ON public.outbox USING btree (due, id);
 
 CREATE INDEX refs_digest ON public.refs USING btree (repo, digest);
+
+CREATE INDEX releases_digest ON public.releases USING btree (repo, digest);
+
+CREATE INDEX releases_due ON public.releases USING btree (due) WHERE (due IS NOT NULL);
+
+CREATE INDEX releases_order ON public.releases USING btree (repo, precedence DESC, version DESC);
 
 CREATE INDEX repositories_deleting ON public.repositories USING btree (id) WHERE (state = 'deleting'::text);
 
@@ -889,6 +997,9 @@ ALTER TABLE ONLY public.accounts
 ALTER TABLE ONLY public.accounts
     ADD CONSTRAINT accounts_namespace_fkey FOREIGN KEY (namespace) REFERENCES public.namespaces(id);
 
+ALTER TABLE ONLY public.artifacts
+    ADD CONSTRAINT artifacts_repo_fkey FOREIGN KEY (repo) REFERENCES public.repositories(id) ON DELETE CASCADE;
+
 ALTER TABLE ONLY public.blob_links
     ADD CONSTRAINT blob_links_digest_fkey FOREIGN KEY (digest) REFERENCES public.blobs(digest);
 
@@ -906,6 +1017,9 @@ ALTER TABLE ONLY public.credentials
 
 ALTER TABLE ONLY public.credentials
     ADD CONSTRAINT credentials_replaced_by_fkey FOREIGN KEY (replaced_by) REFERENCES public.credentials(id);
+
+ALTER TABLE ONLY public.dependencies
+    ADD CONSTRAINT dependencies_release_fkey FOREIGN KEY (release) REFERENCES public.releases(id) ON DELETE CASCADE;
 
 ALTER TABLE ONLY public.grants
     ADD CONSTRAINT grants_account_fkey FOREIGN KEY (account) REFERENCES public.accounts(id);
@@ -948,6 +1062,9 @@ ALTER TABLE ONLY public.members
 
 ALTER TABLE ONLY public.refs
     ADD CONSTRAINT refs_repo_parent_fkey FOREIGN KEY (repo, parent) REFERENCES public.manifests(repo, digest) ON DELETE CASCADE;
+
+ALTER TABLE ONLY public.releases
+    ADD CONSTRAINT releases_repo_fkey FOREIGN KEY (repo) REFERENCES public.repositories(id) ON DELETE CASCADE;
 
 ALTER TABLE ONLY public.repositories
     ADD CONSTRAINT repositories_namespace_fkey FOREIGN KEY (namespace) REFERENCES public.namespaces(id);

@@ -13,10 +13,13 @@ ARROWS = {
     "auth": {"core", "infra", "audit"},
     "namespaces": {"core", "infra", "audit", "auth"},
     "content": {"core", "infra", "audit", "namespaces"},
-    "admission": {"core", "infra", "auth", "namespaces", "content"},
+    "artifacts": {"core", "infra", "audit", "namespaces", "content"},
+    "admission": {"core", "infra", "audit", "auth", "namespaces", "content", "artifacts"},
+    "search": {"core", "infra", "namespaces", "artifacts"},
+    "snapshots": {"core", "infra", "audit", "namespaces", "content", "artifacts", "admission"},
     "oci": {"core", "infra", "auth", "namespaces", "content", "admission"},
-    "web": {"core", "infra", "audit", "auth", "namespaces", "content"},
-    "cli": {"core"},
+    "web": {"core", "infra", "audit", "auth", "namespaces", "content", "artifacts", "admission", "search", "snapshots"},
+    "cli": {"core", "artifacts"},
     "guard": {"core", "infra", "audit", "auth", "namespaces"},
     "rest_guard": {"core", "audit", "auth", "namespaces", "guard"},
     "issuer": {"core", "auth", "namespaces", "guard"},
@@ -24,8 +27,10 @@ ARROWS = {
     "access": {"core", "infra", "audit", "auth", "content", "config", "guard", "issuer", "parts", "rest_guard"},
     "config": {"core", "config_file"},
     "config_file": set(),
-    "worker": {"core", "infra", "audit", "auth", "namespaces", "content"},
+    "worker": {"core", "infra", "audit", "auth", "namespaces", "content", "artifacts", "admission"},
     "app": {
+        "artifacts",
+        "admission",
         "core",
         "infra",
         "audit",
@@ -46,10 +51,16 @@ ARROWS = {
 SDK_HOMES = {
     "aiosmtplib": ("infra/mail.py",),
     "argon2": ("auth/passwords.py",),
-    "asyncpg": ("infra/db", "audit", "auth", "namespaces", "content", "admin"),
+    "asyncpg": ("infra/db", "infra/jobs", "audit", "auth", "namespaces", "content", "artifacts", "admission", "admin"),
     "cryptography": ("auth", "signing"),
     "jwt": ("auth/tokens.py",),
+    "jsonschema_rs": ("artifacts",),
     "keyring": ("cli",),
+    "nodesemver": ("artifacts/versions.py",),
+    "resolvelib": ("cli",),
+    "rich": ("cli",),
+    "wasmtime": ("cli",),
+    "yaml": ("artifacts",),
     "redis": ("infra",),
     "uvicorn": ("infra/http",),
     "prometheus_client": ("infra/telemetry", "web", "infra/http"),
@@ -63,6 +74,23 @@ ASYNC_FREE = (
     "auth/model.py",
     "namespaces/access.py",
     "namespaces/model.py",
+)
+PURE_ARTIFACTS = (
+    "capabilities",
+    "catalogue",
+    "checking",
+    "evaluator",
+    "formats",
+    "model",
+    "policy",
+    "references",
+    "schemas",
+    "secrets",
+    "states",
+    "templating",
+    "types",
+    "units",
+    "versions",
 )
 
 
@@ -109,7 +137,24 @@ def test_pure_files_neither_wait_nor_reach_out() -> None:
             assert not any(name.startswith(("registry.infra", "starlette", "asyncpg")) for name in imports(path)), path
 
 
+def is_pure_artifacts(path: Path) -> bool:
+    parts = path.relative_to(ROOT).parts
+    return parts[0] == "artifacts" and parts[1].removesuffix(".py") in (*PURE_ARTIFACTS, "__init__")
+
+
+def test_what_the_client_shares_with_the_registry_is_pure() -> None:
+    for path in modules():
+        if not (room(path) == "cli" or is_pure_artifacts(path)):
+            continue
+        shared = {name for name in imports(path) if name.startswith("registry.artifacts.")}
+        assert {name.split(".")[2] for name in shared} <= set(PURE_ARTIFACTS), path
+        if is_pure_artifacts(path):
+            assert "async " not in path.read_text(), path
+            rest = {name.split(".")[1] for name in imports(path) if name.startswith("registry.")}
+            assert rest <= {"core", "artifacts"}, path
+
+
 def test_actions_and_statements_know_no_http() -> None:
-    for folder in ("content", "admission", "namespaces", "auth", "audit"):
+    for folder in ("content", "artifacts", "search", "snapshots", "admission", "namespaces", "auth", "audit"):
         for path in set((ROOT / folder).glob("*.py")) - {ROOT / folder / "routes.py"}:
             assert not any(name.startswith("starlette") for name in imports(path)), path

@@ -4,13 +4,20 @@ RegistryError
 ├── BadRequest (400)
 │   ├── NameInvalid · TagInvalid · DigestInvalid · SizeInvalid · ManifestInvalid
 │   ├── ManifestBlobUnknown · BlobUploadInvalid · PageInvalid
+│   ├── ArtifactInvalid
+│   │   └── MalformedManifest (400) · ModelFormatMismatch · CircularDependency (422)
+│   │       ModuleDependencyMissing · AmbiguousReference (422)
 ├── Unauthorized (401)
 │   └── InvalidCredentials
 │       └── InvalidToken · CredentialExpired · CredentialRevoked
 ├── Denied (403)
+│   └── Held · Blocked · ReservedArtifactType
 ├── NotFound (404)
 │   ├── NameUnknown · ManifestUnknown · BlobUnknown · BlobUploadUnknown · RouteUnknown
-├── Unsupported (405) · RequestTimeout (408) · Conflict (409) · PreconditionFailed (412)
+│   └── VersionUnknown · ArtifactUnknown
+├── Gone (410)
+├── Unsupported (405) · RequestTimeout (408) · Conflict (409)
+│   └── ArtifactExists · VersionRetired · PreconditionFailed (412)
 ├── TooLarge (413) · TooManyTags (414)
 ├── MediaTypeUnsupported (415) · RangeInvalid (416) · UploadRangeInvalid (416)
 ├── Unprocessable (422) · TooManyRequests (429)
@@ -82,6 +89,67 @@ class ManifestInvalid(BadRequest):
     code = "MANIFEST_INVALID"
 
 
+class ArtifactInvalid(ManifestInvalid):
+    """An artifact is not what its type demands.
+
+    `detail` has `reason` (of the class), `document` (`manifest`: that of OCI; `config`: the Gati manifest; `layer`),
+    `pointer` (RFC 6901; of a layer: into the OCI manifest), `value` (what stands there, cut), `path` inside an archive
+    where there is one, and `suggestion` (what to write instead).
+    """
+
+    reason: ClassVar[str] = "MALFORMED_MANIFEST"
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        pointer: str,
+        suggestion: str,
+        document: str = "config",
+        value: Any = None,
+        path: str | None = None,
+    ) -> None:
+        shown = value if isinstance(value, int | float | bool | None) else str(value)[:200]
+        place = {} if path is None else {"path": path[:500]}
+        detail = {"reason": self.reason, "document": document, "pointer": pointer, "value": shown}
+        super().__init__(message, detail=detail | place | {"suggestion": suggestion})
+        self.pointer = pointer
+        self.suggestion = suggestion
+        self.document = document
+
+
+class MalformedManifest(ArtifactInvalid):
+    """The manifest of an artifact, or what a layer of it holds, breaks a rule of its type."""
+
+
+class ModelFormatMismatch(ArtifactInvalid):
+    """The bytes of a model are not of the format that it declares."""
+
+    reason = "MODEL_FORMAT_MISMATCH"
+    status = 422
+
+
+class CircularDependency(ArtifactInvalid):
+    """A graph that must not has a cycle."""
+
+    reason = "CIRCULAR_DEPENDENCY"
+    status = 422
+
+
+class ModuleDependencyMissing(ArtifactInvalid):
+    """What an artifact needs does not exist, or not for its publisher."""
+
+    reason = "MODULE_DEPENDENCY_MISSING"
+    status = 422
+
+
+class AmbiguousReference(ArtifactInvalid):
+    """A bare name leads nowhere, or to several."""
+
+    reason = "AMBIGUOUS_REFERENCE"
+    status = 422
+
+
 class ManifestBlobUnknown(BadRequest):
     """The manifest refers to content that this repository does not have; `detail` lists all of it."""
 
@@ -139,6 +207,25 @@ class Denied(RegistryError):
     status = 403
 
 
+class Held(Denied):
+    """A release that is not published yet; `detail` has its state."""
+
+
+class Blocked(Denied):
+    """A release that was rejected or quarantined; `detail` has the reason."""
+
+
+class ReservedArtifactType(Denied):
+    """Only the registry writes artifacts of this type."""
+
+
+class Gone(RegistryError):
+    """A version that was here and was unpublished (RFC 9110, section 15.5.11)."""
+
+    code = "VERSION_UNPUBLISHED"
+    status = 410
+
+
 class NotFound(RegistryError):
     """There is no such thing here."""
 
@@ -156,6 +243,18 @@ class ManifestUnknown(NotFound):
     """The repository has no such manifest or tag."""
 
     code = "MANIFEST_UNKNOWN"
+
+
+class ArtifactUnknown(NotFound):
+    """There is no such artifact, or not for the caller."""
+
+    code = "ARTIFACT_NOT_FOUND"
+
+
+class VersionUnknown(NotFound):
+    """The artifact has no such version."""
+
+    code = "VERSION_NOT_FOUND"
 
 
 class BlobUnknown(NotFound):
@@ -195,6 +294,14 @@ class Conflict(RegistryError):
 
     code = "DENIED"
     status = 409
+
+
+class ArtifactExists(Conflict):
+    """The version is there, with other bytes: versions never change. `detail` has `reason`."""
+
+
+class VersionRetired(Conflict):
+    """The version was unpublished: its number is never used again. `detail` has `reason`."""
 
 
 class PreconditionFailed(RegistryError):

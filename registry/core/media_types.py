@@ -2,6 +2,7 @@
 
 from typing import Final
 
+OCI_CONFIG: Final = "application/vnd.oci.image.config.v1+json"
 OCI_MANIFEST: Final = "application/vnd.oci.image.manifest.v1+json"
 OCI_INDEX: Final = "application/vnd.oci.image.index.v1+json"
 DOCKER_MANIFEST: Final = "application/vnd.docker.distribution.manifest.v2+json"

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from starlette.responses import HTMLResponse, Response
 
-from registry.core.errors import InvalidCredentials, RegistryError
+from registry.core.errors import ArtifactInvalid, Conflict, Denied, InvalidCredentials, RegistryError
 
 API_VERSION = {"Docker-Distribution-API-Version": "registry/2.0"}
 _PRIVATE: Final = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
@@ -33,6 +33,7 @@ _SUGGESTIONS: Final = {
     404: "Check the spelling, and log in if it is private: what you may not see looks as if it were absent.",
     405: "Use a method that the Allow header names.",
     408: "Send the request again, faster.",
+    410: "Use another version: this one was unpublished.",
     409: "Look at the present state of the resource and decide anew.",
     412: "Read the resource again, and send the change with its new ETag.",
     413: "Send less at once.",
@@ -92,16 +93,24 @@ def _problem(error: RegistryError, request_id: str) -> dict[str, Any]:
         "code": site_code(error),
         "message": error.message,
         **({} if error.detail is None else {"details": error.detail}),
-        "suggestions": [_SUGGESTIONS.get(error.status, _SUGGESTIONS[400 if error.status < 500 else 503])],
+        "suggestions": [_suggestion(error)],
         "timestamp": datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
         "requestId": request_id,
     }
 
 
+def _suggestion(error: RegistryError) -> str:
+    if isinstance(error, ArtifactInvalid):
+        return error.suggestion
+    return _SUGGESTIONS.get(error.status, _SUGGESTIONS[400 if error.status < 500 else 503])
+
+
 def site_code(error: RegistryError) -> str:
     """The code of an error outside the OCI API."""
-    if isinstance(error, InvalidCredentials):
+    if isinstance(error, InvalidCredentials | ArtifactInvalid):
         return error.reason
+    if isinstance(error.detail, dict) and isinstance(error, Denied | Conflict) and "reason" in error.detail:
+        return str(error.detail["reason"])
     return _CODES.get((error.code, error.status), error.code)
 
 

@@ -1,0 +1,20 @@
+"""The types of artifacts, a row each. Pure."""
+
+from typing import Final
+
+from registry.artifacts.model import Kind
+
+KINDS: Final[tuple[Kind, ...]] = ()
+BY_NAME: Final = {kind.name: kind for kind in KINDS}
+BY_ARTIFACT_TYPE: Final = {kind.artifact_type: kind for kind in KINDS}
+RESERVED: Final = frozenset(
+    {
+        "application/vnd.gati.signature.v1",
+        "application/vnd.gati.scan.report.v1",
+        "application/vnd.gati.verdict.v1",
+        "application/vnd.gati.timescape.edge.v1",
+        "application/vnd.gati.transformer.link.v1",
+        "application/vnd.gati.deprecation.v1",
+    }
+)
+"""Types of referrers that only the registry writes."""
