@@ -27,8 +27,8 @@ from registry.infra.http.boundary import Boundary
 from tests.clients.programs import find_program
 
 _TABLES = (
-    "tombstones, dependencies, releases, artifacts, outbox, doomed, review, uploads, tags, refs, manifests, blob_links, "
-    "blobs, repositories, namespaces, accounts, credentials, signing_keys, audit_events, audit_seals"
+    "tombstones, dependencies, releases, artifacts, outbox, doomed, review, uploads, tags, refs, manifests, "
+    "blob_links, blobs, repositories, namespaces, accounts, credentials, signing_keys, audit_events, audit_seals"
 )
 _DSN = "GATI_TEST_DSN"
 
