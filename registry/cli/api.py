@@ -170,7 +170,7 @@ class Api:
             finally:
                 response.close()
         except httpx.HTTPError as error:
-            raise _unreachable(self.address, error) from error
+            raise unreachable(self.address, error) from error
 
     def _redirected(self, request: httpx.Request, response: httpx.Response) -> httpx.Request:
         place = request.url.join(response.headers["Location"])
@@ -209,7 +209,8 @@ def _object(content: bytes, response: httpx.Response) -> dict[str, Any]:
     return body
 
 
-def _unreachable(address: Address, error: httpx.HTTPError) -> Problem:
+def unreachable(address: Address, error: httpx.HTTPError) -> Problem:
+    """What it means for a user that there was no answer."""
     cause: BaseException | None = error
     while cause is not None and not isinstance(cause, ssl.SSLCertVerificationError):
         cause = cause.__cause__ or cause.__context__

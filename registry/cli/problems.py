@@ -1,7 +1,7 @@
 """Why a command could not do what it was asked, as a person and a script are told.
 
 Problem (1: usage)
-├── Unreachable (2) · NotSignedIn (3) · Missing (5) · Refused (6) · Clash (7)
+└── Unreachable (2) · NotSignedIn (3) · Tampered (4) · Missing (5) · Refused (6) · Clash (7)
 """
 
 from typing import Any, ClassVar
@@ -49,6 +49,13 @@ class NotSignedIn(Problem):
 
     status = 3
     default_code = "UNAUTHORIZED"
+
+
+class Tampered(Problem):
+    """What came is not what its digest or signature says."""
+
+    status = 4
+    default_code = "VERIFICATION_FAILED"
 
 
 class Missing(Problem):

@@ -1,0 +1,112 @@
+"""Tokens of a registry by what they allow (Distribution, "Token Authentication Specification"). Safe for threads."""
+
+import json
+import re
+import threading
+import time
+from dataclasses import dataclass
+from typing import Any, Final
+
+import httpx
+
+from registry.cli.addresses import Address
+from registry.cli.api import Credential, problem_of
+from registry.cli.bodies import bounded
+
+_CHALLENGE: Final = re.compile(r'(?:^|,)\s*Bearer\s+((?:[a-z]+="[^"]*"(?:\s*,\s*)?)+)', re.IGNORECASE)
+_FIELD: Final = re.compile(r'([a-z]+)="([^"]*)"', re.IGNORECASE)
+_SHORTEST: Final = 60
+_SHARE: Final = 0.75
+_LIMIT: Final = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class _Token:
+    text: str
+    until: float
+
+
+class Tokens:
+    """The tokens of one caller, each kept for three quarters of its life.
+
+    They are asked for at the registry's own address, whatever host its challenge names: the credential goes nowhere
+    else.
+    """
+
+    def __init__(self, http: httpx.Client, address: Address, credential: Credential | None) -> None:
+        self._http = http
+        self._address = address
+        self._credential = credential
+        self._service: str | None = None
+        self._is_known = credential is None
+        self._lock = threading.Lock()
+        self._tokens: dict[tuple[str, str], _Token] = {}
+
+    def get(self, repository: str, actions: str) -> str | None:
+        """A token that allows `actions` in a repository, as far as the caller may; None where none is needed.
+
+        Raises:
+            Problem: the credential is not good any more.
+            httpx.HTTPError: the registry does not answer.
+        """
+        with self._lock:
+            if not self._is_known:
+                self._learn()
+            if self._service is None:
+                return None
+            found = self._tokens.get((repository, actions))
+            if found is None or time.monotonic() >= found.until:
+                found = self._tokens[repository, actions] = self._asked(repository, actions)
+            return found.text
+
+    def renewed(self, repository: str, actions: str, refused: str | None, response: httpx.Response) -> str | None:
+        """Another token after one, or none, was refused; None where there is none to be had."""
+        with self._lock:
+            if self._service is None:
+                self._service = _service(response)
+                self._is_known = True
+            if self._service is None or (refused is None and self._credential is None and not repository):
+                return None
+            kept = self._tokens.get((repository, actions))
+            if kept is None or kept.text == refused:
+                self._tokens[repository, actions] = self._asked(repository, actions)
+            return self._tokens[repository, actions].text
+
+    def _learn(self) -> None:
+        with self._http.stream("GET", "/v2/") as response:
+            self._service = _service(response) if response.status_code == httpx.codes.UNAUTHORIZED else None
+        self._is_known = True
+
+    def _asked(self, repository: str, actions: str) -> _Token:
+        response, content = self._fetched(repository, actions)
+        if response.status_code == httpx.codes.UNAUTHORIZED and self._credential and self._credential.renewed():
+            response, content = self._fetched(repository, actions)
+        body = _object(content) if response.is_success else {}
+        text = body.get("token") or body.get("access_token")
+        if not isinstance(text, str):
+            raise problem_of(response, content, signed_in=self._credential is not None)
+        seconds = body.get("expires_in")
+        life = float(seconds) if isinstance(seconds, int | float) else _SHORTEST
+        return _Token(text, time.monotonic() + life * _SHARE)
+
+    def _fetched(self, repository: str, actions: str) -> tuple[httpx.Response, bytes]:
+        params = {"service": self._service or ""}
+        if repository:
+            params["scope"] = f"repository:{repository}:{actions}"
+        headers = {} if self._credential is None else {"Authorization": f"Bearer {self._credential.value}"}
+        with self._http.stream("GET", "/token", params=params, headers=headers) as response:
+            return response, bounded(response, _LIMIT)
+
+
+def _service(response: httpx.Response) -> str | None:
+    """The service that a challenge names, None when it is none of tokens."""
+    match = _CHALLENGE.search(response.headers.get("WWW-Authenticate", ""))
+    return None if match is None else dict(_FIELD.findall(match[1])).get("service", "")
+
+
+def _object(content: bytes) -> dict[str, Any]:
+    try:
+        body = json.loads(content)
+    except (ValueError, RecursionError):
+        return {}
+    return body if isinstance(body, dict) else {}
