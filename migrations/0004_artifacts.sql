@@ -67,6 +67,129 @@ CREATE INDEX releases_order ON releases (repo, precedence DESC, version DESC);
 CREATE INDEX releases_digest ON releases (repo, digest);
 CREATE INDEX releases_due ON releases (due) WHERE due IS NOT NULL;
 
+-- Who may see what. Asked only where the repository is gated, except for blobs that no manifest refers to.
+
+-- What a manifest is to those who are no writers, {state, notice}. A release is what itself says. Referrers, and what a tag
+-- `sha256-<hex>` names, are what their subject is; what an index contains is the best of what its indexes are, unless it is plain
+-- and has a tag of its own. What is held and no release is live only under a release. Absent, or too deep: held.
+CREATE FUNCTION content_state(p_repo bigint, p_digest text) RETURNS text[] LANGUAGE plpgsql STABLE AS $$
+DECLARE own record; best text[]; fallback constant text := '^sha256-[0-9a-f]{64}([.](sig|att|sbom))?$';
+BEGIN
+    SELECT m.state, m.notice, m.subject,
+        EXISTS (SELECT FROM releases x WHERE x.repo = p_repo AND x.digest = p_digest) AS is_release
+    INTO own FROM manifests m WHERE m.repo = p_repo AND m.digest = p_digest;
+    IF NOT FOUND THEN RETURN ARRAY['held', NULL]; END IF;
+    IF own.is_release OR own.state = 'blocked' THEN RETURN ARRAY[own.state, own.notice]; END IF;
+    WITH RECURSIVE up (digest, depth, is_under) AS (
+        SELECT p_digest, 0, false
+        UNION
+        SELECT n.digest, u.depth + 1, u.is_under OR m.state = 'held'
+        FROM up u JOIN manifests m ON m.repo = p_repo AND m.digest = u.digest CROSS JOIN LATERAL (
+            SELECT m.subject AS digest WHERE m.subject IS NOT NULL
+            UNION ALL
+            SELECT f.parent FROM refs f
+            WHERE f.repo = p_repo AND f.digest = u.digest AND f.role = 'child' AND m.subject IS NULL
+            UNION ALL
+            SELECT 'sha256:' || substr(t.name, 8, 64) FROM tags t
+            WHERE t.repo = p_repo AND t.digest = u.digest AND t.name ~ fallback AND m.subject IS NULL
+            LIMIT CASE u.depth WHEN 0 THEN 1000 ELSE 32 END
+        ) n
+        WHERE u.depth < 4 AND m.state <> 'blocked'
+        AND NOT EXISTS (SELECT FROM releases x WHERE x.repo = p_repo AND x.digest = u.digest)
+    ), judged AS (
+        SELECT m.notice, CASE
+            WHEN m.digest IS NULL THEN 'held'
+            WHEN m.state = 'blocked' OR EXISTS (SELECT FROM releases x WHERE x.repo = p_repo AND x.digest = u.digest) THEN m.state
+            WHEN m.state = 'live' AND m.subject IS NULL AND NOT u.is_under AND (
+                EXISTS (SELECT FROM tags t WHERE t.repo = p_repo AND t.digest = u.digest AND t.name !~ fallback)
+                OR NOT EXISTS (SELECT FROM tags t WHERE t.repo = p_repo AND t.digest = u.digest)
+                AND NOT EXISTS (SELECT FROM refs f WHERE f.repo = p_repo AND f.digest = u.digest AND f.role = 'child')
+            ) THEN 'live'
+        END AS state
+        FROM up u LEFT JOIN manifests m ON m.repo = p_repo AND m.digest = u.digest
+    )
+    SELECT ARRAY[state, notice] INTO best FROM judged WHERE state IS NOT NULL
+    ORDER BY array_position(ARRAY['live', 'held', 'blocked'], state) LIMIT 1;
+    IF best IS NULL THEN RETURN ARRAY['held', NULL]; END IF;
+    RETURN CASE WHEN own.subject IS NOT NULL AND best[1] = 'live' THEN ARRAY['live', NULL] ELSE best END;
+END $$;
+
+-- Who may read a blob that the repository is linked to: `all` who may pull there, as a manifest that they may pull refers to it;
+-- all the same where none needs to (`linked`); `writers`, where only held content refers to it, or nothing was pushed yet.
+CREATE FUNCTION blob_reach(p_repo bigint, p_digest text) RETURNS text LANGUAGE sql STABLE AS $$
+    SELECT CASE
+        WHEN r.gated THEN CASE WHEN EXISTS (
+            SELECT FROM (
+                SELECT m.digest, m.state, EXISTS (SELECT FROM releases x WHERE x.repo = m.repo AND x.digest = m.digest) AS is_release
+                FROM refs f JOIN manifests m ON m.repo = f.repo AND m.digest = f.parent
+                WHERE f.repo = p_repo AND f.digest = p_digest AND m.state <> 'blocked' LIMIT 5000
+            ) m
+            WHERE CASE WHEN m.is_release THEN m.state = 'live' ELSE (content_state(p_repo, m.digest))[1] = 'live' END
+        ) THEN 'all' ELSE 'writers' END
+        WHEN EXISTS (SELECT FROM refs f WHERE f.repo = p_repo AND f.digest = p_digest) THEN 'all'
+        WHEN r.name ~ '^(users|orgs)/' AND NOT EXISTS (SELECT FROM manifests m WHERE m.repo = p_repo) THEN 'writers'
+        ELSE 'linked'
+    END FROM repositories r WHERE r.id = p_repo
+$$;
+
+-- Whether anything in a gated repository is for those who are no writers: a published release, or a plain tag.
+CREATE FUNCTION shows_anything(p_repo bigint) RETURNS boolean LANGUAGE sql STABLE AS $$
+    SELECT EXISTS (SELECT FROM releases x WHERE x.repo = p_repo AND x.state = 'published') OR EXISTS (
+        SELECT FROM (
+            SELECT t.digest FROM tags t WHERE t.repo = p_repo AND t.name !~ '^sha256-[0-9a-f]{64}'
+            AND NOT EXISTS (SELECT FROM releases x WHERE x.repo = p_repo AND x.digest = t.digest) LIMIT 1000
+        ) t WHERE (content_state(p_repo, t.digest))[1] = 'live'
+    )
+$$;
+
+DROP FUNCTION lease_blob(text, text, interval);
+-- A writer's look at a blob: an unreferenced link that is due soon is leased for another grace period first. `reach` is no more
+-- than `linked` unless all who may pull may have it.
+CREATE FUNCTION lease_blob(p_name text, p_digest text, p_grace interval)
+RETURNS TABLE (size bigint, object_key text, content bytea, reach text) LANGUAGE plpgsql VOLATILE AS $$
+DECLARE r bigint; is_gated boolean;
+BEGIN
+    SELECT id, gated INTO r, is_gated FROM repositories WHERE name = p_name AND state = 'live';
+    IF r IS NULL THEN RAISE SQLSTATE 'GT404' USING MESSAGE = 'repository'; END IF;
+    UPDATE review SET due = clock_timestamp() + p_grace
+    WHERE kind = 'link' AND repo = r AND key = p_digest AND due < clock_timestamp() + p_grace / 2;
+    RETURN QUERY SELECT b.size, b.object_key, NULL::bytea, CASE
+        WHEN is_gated THEN blob_reach(r, p_digest)
+        WHEN EXISTS (SELECT FROM refs f WHERE f.repo = r AND f.digest = p_digest) THEN 'all'
+        ELSE 'linked'
+    END
+    FROM blob_links l JOIN blobs b ON b.digest = l.digest
+    WHERE l.repo = r AND l.digest = p_digest;
+END $$;
+
+DROP FUNCTION mount_blob(text[], text, text, interval, bigint, jsonb);
+-- Mount from the first of p_sources that has the blob; null: from any repository. Those that are in p_guarded too give only what
+-- is not for their writers alone. Both repositories by id, the blob, the source's link, then the target's. False: nothing to mount.
+CREATE FUNCTION mount_blob(
+    p_sources text[], p_guarded text[], p_target text, p_digest text, p_grace interval, p_quota bigint, p_by jsonb
+) RETURNS boolean LANGUAGE plpgsql VOLATILE AS $$
+DECLARE s bigint; t bigint; length bigint;
+BEGIN
+    t := ensure_repository(p_target, p_by);
+    IF p_sources IS NULL THEN
+        SELECT l.repo INTO s FROM blob_links l JOIN repositories r ON r.id = l.repo
+        WHERE l.digest = p_digest AND r.state = 'live' LIMIT 1;
+    ELSE
+        SELECT r.id INTO s FROM unnest(p_sources) WITH ORDINALITY AS asked (name, place)
+        JOIN repositories r ON r.name = asked.name AND r.state = 'live'
+        JOIN blob_links l ON l.repo = r.id AND l.digest = p_digest
+        WHERE asked.name <> ALL (p_guarded) OR blob_reach(r.id, p_digest) <> 'writers' ORDER BY place LIMIT 1;
+    END IF;
+    IF s IS NULL THEN RETURN false; END IF;
+    PERFORM 1 FROM repositories WHERE id IN (s, t) AND state = 'live' ORDER BY id FOR KEY SHARE;
+    SELECT size INTO length FROM blobs WHERE digest = p_digest FOR KEY SHARE;
+    IF NOT FOUND THEN RETURN false; END IF;
+    PERFORM 1 FROM blob_links WHERE repo = s AND digest = p_digest FOR KEY SHARE;
+    IF NOT FOUND THEN RETURN false; END IF;
+    PERFORM link_blob(t, p_digest, length, p_grace, p_quota);
+    RETURN true;
+END $$;
+
 -- What a release names: `target` is the name of a repository as it was then, `wanted` an npm range.
 CREATE TABLE dependencies (
     release bigint NOT NULL REFERENCES releases ON DELETE CASCADE,

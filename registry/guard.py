@@ -101,11 +101,11 @@ class Guard:
         look = await self.look(caller, asked.name)
         return self._judge(scope, asked, caller, look)
 
-    async def readable(self, caller: Caller, name: str) -> str | None:
-        """The name that a repository has now, when the caller may pull from it within what its token lists."""
+    async def readable(self, caller: Caller, name: str) -> Look | None:
+        """What the caller may do in a repository, when it may pull from it within what its token lists."""
         look = await self.look(caller, name)
         verdict = decide(caller.actor, name, look.place, look.held, Right.PULL)
-        return look.place.name if verdict is Verdict.ALLOWED else None
+        return look if verdict is Verdict.ALLOWED else None
 
     async def caller(self, scope: _Scope, *, may_be_late: bool = False) -> Caller:
         """Who sent a request; whoever sends nothing is anonymous. Failed checks of credentials are counted.

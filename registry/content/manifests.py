@@ -12,6 +12,7 @@ from registry.content.refusals import stays, telling
 from registry.content.shelf import Shelf
 from registry.content.sql_manifests import Place, Rules, Stored
 from registry.content.terms import OPEN_TERMS, Terms
+from registry.content.visibility import WRITER, Reader, refusal
 from registry.core.digest import Digest
 from registry.core.errors import ManifestUnknown, Unsupported
 from registry.core.listing import Listing
@@ -33,20 +34,24 @@ class Target:
     reference: str
 
 
-async def find(shelf: Shelf, name: str, reference: Digest | str) -> Stored:
+async def find(shelf: Shelf, name: str, reference: Digest | str, reader: Reader = WRITER) -> Stored:
     """The manifest of a digest or a tag.
 
     Raises:
-        ManifestUnknown, NameUnknown: it is not here.
+        ManifestUnknown, NameUnknown: it is not here, or not for a reader who cannot be told why.
+        Held, Blocked: it is here, but not for the reader.
     """
     async with shelf.db.connection() as connection:
         if isinstance(reference, str):
             stored = await sql.by_tag(connection, name, reference)
         else:
             stored = await sql.by_digest(connection, name, str(reference))
-        if stored is not None and stored.watched:
+        is_refused = stored is not None and not reader.may_pull(stored.state)
+        if stored is not None and stored.watched and not is_refused:
             await sql.note_pull(connection, name, stored.digest)
-    if stored is None:
+    if stored is not None and is_refused and reader.is_told:
+        raise refusal(name, str(reference), stored.state, stored.notice)
+    if stored is None or is_refused:
         raise await _unknown(shelf, name, reference)
     shelf.pulls.note(name, stored.digest)
     return stored
@@ -157,20 +162,22 @@ async def delete_tag(shelf: Shelf, name: str, tag: str, terms: Terms = OPEN_TERM
         raise await _unknown(shelf, name, tag)
 
 
-async def list_tags(shelf: Shelf, name: str, last: str, limit: int) -> Listing:
-    """At most `limit` tags after `last`.
+async def list_tags(shelf: Shelf, name: str, last: str, limit: int, reader: Reader = WRITER) -> Listing:
+    """At most `limit` tags after `last`: for those who are no writers without those of what they may not pull.
 
     Raises:
         NameUnknown: there is no such repository.
     """
     async with shelf.db.connection() as connection:
         listing = await sql.tags_after(connection, name, last, limit)
+        if listing.items is None:
+            listing = await sql.shown_tags_after(connection, name, last, limit, all_of_them=reader.is_writer)
     if listing.items is None:
         await catalog.require(shelf.db, name)
     return listing
 
 
 async def list_referrers(shelf: Shelf, name: str, subject: Digest, artifact_type: str | None, place: Place) -> Listing:
-    """Referrers of a subject, newest first; none for what is not known."""
+    """Referrers of a subject, newest first; none for what is not known, or not for who asks."""
     async with shelf.db.connection() as connection:
         return await sql.referrers(connection, name, str(subject), artifact_type, place)

@@ -10,30 +10,37 @@ from registry.content.terms import Terms
 
 @dataclass(frozen=True, slots=True)
 class Lease:
-    """How long a new link lives unreferenced, and the terms that it is made under."""
+    """How long a new link lives unreferenced, and the terms that it is made under.
+
+    Of repositories that are `guarded` what is for their writers alone is not mounted.
+    """
 
     grace: timedelta
     terms: Terms
+    guarded: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Blob:
-    """A blob of a repository: its size in bytes, where they are, and whether a manifest there refers to it.
+    """A blob of a repository: its size in bytes, where they are, and who may read it.
 
-    The bytes lie under `object_key`; without one they are `content`, which a writer's look leaves out.
+    The bytes lie under `object_key`; without one they are `content`, which a writer's look leaves out. `reach` is `all`
+    where a manifest refers to it that all may pull who may pull anything there; else `linked`: for all the same, but
+    the sweep may take it; or `writers`: for these alone.
     """
 
     size: int
     object_key: str | None
     content: bytes | None
-    referenced: bool
+    reach: str
 
 
 async def select(connection: Any, name: str, digest: str) -> Blob | None:
     """The blob, when it is linked to the repository."""
     row = await connection.fetchrow(
-        "SELECT b.size, b.object_key, b.content, "
-        "EXISTS (SELECT FROM refs f WHERE f.repo = l.repo AND f.digest = l.digest) AS referenced "
+        "SELECT b.size, b.object_key, b.content, CASE WHEN NOT r.gated "
+        "AND EXISTS (SELECT FROM refs f WHERE f.repo = l.repo AND f.digest = l.digest) THEN 'all' "
+        "ELSE blob_reach(l.repo, l.digest) END AS reach "
         "FROM repositories r JOIN blob_links l ON l.repo = r.id "
         "JOIN blobs b ON b.digest = l.digest WHERE r.name = $1 AND r.state = 'live' AND l.digest = $2",
         name,
@@ -56,8 +63,8 @@ async def put(connection: Any, name: str, digest: str, content: bytes, lease: Le
 
 async def mount(connection: Any, sources: list[str] | None, target: str, digest: str, lease: Lease) -> bool:
     """Link the blob of the first of `sources` that has it, None: of any repository; False when there is none."""
-    statement = "SELECT mount_blob($1, $2, $3, $4, $5, $6)"
-    arguments = (sources, target, digest, lease.grace, lease.terms.quota, lease.terms.who)
+    statement = "SELECT mount_blob($1, $2, $3, $4, $5, $6, $7)"
+    arguments = (sources, lease.guarded, target, digest, lease.grace, lease.terms.quota, lease.terms.who)
     return bool(await connection.fetchval(statement, *arguments))
 
 

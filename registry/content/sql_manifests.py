@@ -7,20 +7,42 @@ from typing import Any, Final
 from registry.content import events, sql_holdings
 from registry.content.model import Manifest
 from registry.content.terms import OPEN_TERMS, Terms
+from registry.content.visibility import LIVE
 from registry.core.listing import Listing
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _LAST: Final = datetime(9999, 12, 31, tzinfo=UTC)
+# Whether the tag `t` is of what those may pull who are no writers; releases are judged without a call for each.
+_SHOWN: Final = (
+    "CASE WHEN EXISTS (SELECT FROM releases x WHERE x.repo = t.repo AND x.digest = t.digest) "
+    "THEN (SELECT m.state = 'live' FROM manifests m WHERE m.repo = t.repo AND m.digest = t.digest) "
+    "ELSE (content_state(t.repo, t.digest))[1] = 'live' END"
+)
+_RULING: Final = "CASE WHEN r.gated THEN content_state(r.id, m.digest) END AS ruling"
 
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """A manifest as it is returned; `watched` when the sweep is about to look at it."""
+    """A manifest as it is returned; `watched` when the sweep is about to look at it.
+
+    `ruling` is its state to those who are no writers, and what is said of it, where the repository is gated.
+    """
 
     digest: str
     type: str
     bytes: bytes
     watched: bool
+    ruling: list[str | None] | None = None
+
+    @property
+    def state(self) -> str:
+        """`live`, `held` or `blocked` (`content_state` of migrations/)."""
+        return LIVE if self.ruling is None else str(self.ruling[0])
+
+    @property
+    def notice(self) -> str | None:
+        """What whoever pulls it is told, or why it may not be pulled."""
+        return None if self.ruling is None else self.ruling[1]
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +65,8 @@ async def by_digest(connection: Any, name: str, digest: str) -> Stored | None:
     """The manifest of this digest."""
     row = await connection.fetchrow(
         "SELECT m.digest, m.type, m.bytes, "
-        "EXISTS (SELECT FROM review v WHERE v.kind = 'child' AND v.repo = m.repo AND v.key = m.digest) AS watched "
+        "EXISTS (SELECT FROM review v WHERE v.kind = 'child' AND v.repo = m.repo AND v.key = m.digest) AS watched, "
+        f"{_RULING} "
         "FROM repositories r JOIN manifests m ON m.repo = r.id "
         "WHERE r.name = $1 AND r.state = 'live' AND m.digest = $2",
         name,
@@ -55,8 +78,8 @@ async def by_digest(connection: Any, name: str, digest: str) -> Stored | None:
 async def by_tag(connection: Any, name: str, tag: str) -> Stored | None:
     """The manifest that the tag names."""
     row = await connection.fetchrow(
-        "SELECT m.digest, m.type, m.bytes, false AS watched FROM repositories r JOIN tags t ON t.repo = r.id "
-        "JOIN manifests m ON m.repo = t.repo AND m.digest = t.digest "
+        f"SELECT m.digest, m.type, m.bytes, false AS watched, {_RULING} "
+        "FROM repositories r JOIN tags t ON t.repo = r.id JOIN manifests m ON m.repo = t.repo AND m.digest = t.digest "
         "WHERE r.name = $1 AND r.state = 'live' AND t.name = $2",
         name,
         tag,
@@ -166,10 +189,14 @@ async def emit(connection: Any, kind: str, repo: int, body: str) -> None:
 
 
 async def tags_after(connection: Any, name: str, last: str, limit: int) -> Listing:
-    """At most `limit` tags after `last`, in byte order; the grammar of tags needs no escapes."""
+    """At most `limit` tags after `last` of a repository that is not gated, in byte order.
+
+    The grammar of tags needs no escapes.
+    """
     row = await connection.fetchrow(
         "WITH page AS MATERIALIZED (SELECT repo, name FROM tags WHERE repo = "
-        "(SELECT id FROM repositories WHERE name = $1 AND state = 'live') AND name > $2 ORDER BY name LIMIT $3) "
+        "(SELECT id FROM repositories WHERE name = $1 AND state = 'live' AND NOT gated) AND name > $2 "
+        "ORDER BY name LIMIT $3) "
         "SELECT string_agg('\"' || name || '\"', ',' ORDER BY name) AS items, max(name) AS last, "
         "(SELECT true FROM tags WHERE repo = (SELECT min(repo) FROM page) AND name > (SELECT max(name) FROM page) "
         "ORDER BY name LIMIT 1) IS NOT NULL AS more FROM page",
@@ -180,11 +207,31 @@ async def tags_after(connection: Any, name: str, last: str, limit: int) -> Listi
     return Listing(**dict(row))
 
 
+async def shown_tags_after(connection: Any, name: str, last: str, limit: int, *, all_of_them: bool) -> Listing:
+    """At most `limit` tags after `last` of a gated repository: all, or those of what others than writers may pull."""
+    row = await connection.fetchrow(
+        "WITH place AS (SELECT id FROM repositories WHERE name = $1 AND state = 'live' AND gated), "
+        "found AS MATERIALIZED (SELECT t.name FROM tags t WHERE t.repo = (SELECT id FROM place) AND t.name > $2 "
+        f"AND ($4 OR {_SHOWN}) ORDER BY t.name LIMIT $3 + 1), "
+        "page AS MATERIALIZED (SELECT name FROM found ORDER BY name LIMIT $3), "
+        "size AS (SELECT max(name) AS last, (SELECT count(*) FROM found) > $3 AS more FROM page) "
+        "SELECT (SELECT string_agg('\"' || name || '\"', ',' ORDER BY name) FROM page) AS items, last, more, "
+        "NOT EXISTS (SELECT FROM tags t WHERE t.repo = (SELECT id FROM place) AND t.name > $2 "
+        f"AND (NOT more OR t.name <= last) AND NOT {_SHOWN}) AS is_for_all FROM size",
+        name,
+        last,
+        limit,
+        all_of_them,
+    )
+    return Listing(**dict(row))
+
+
 @dataclass(frozen=True, slots=True)
 class Place:
     """Where a page of referrers begins, and how much it holds.
 
     Attributes:
+        is_writer: the page is for who may push there, whatever the state of the subject.
         after: microseconds and digest of the one before; None for the first page.
         limit: referrers at most.
         size: bytes at most, but at least one referrer.
@@ -193,6 +240,7 @@ class Place:
     after: tuple[int, str] | None
     limit: int
     size: int
+    is_writer: bool = True
 
 
 def _before(microseconds: int, digest: str) -> tuple[datetime, str]:
@@ -203,8 +251,10 @@ def _before(microseconds: int, digest: str) -> tuple[datetime, str]:
 async def referrers(connection: Any, name: str, subject: str, artifact_type: str | None, place: Place) -> Listing:
     """Descriptors of referrers of a subject, newest first, as ASCII JSON; `last` is the position of the last."""
     row = await connection.fetchrow(
-        "WITH found AS MATERIALIZED (SELECT m.pushed_at, m.digest, m.descriptor "
-        "FROM manifests m WHERE m.repo = (SELECT id FROM repositories WHERE name = $1 AND state = 'live') "
+        "WITH place AS MATERIALIZED (SELECT id, CASE WHEN gated THEN (content_state(id, $2))[1] = 'live' ELSE true END "
+        "AS shown FROM repositories WHERE name = $1 AND state = 'live'), "
+        "found AS MATERIALIZED (SELECT m.pushed_at, m.digest, m.descriptor "
+        "FROM manifests m WHERE m.repo = (SELECT id FROM place WHERE shown OR $8) "
         "AND m.subject = $2 AND ($3::text IS NULL OR m.artifact_type = $3) "
         'AND (m.pushed_at, m.digest) < ($4::timestamptz, $5 COLLATE "C") '
         "ORDER BY m.pushed_at DESC, m.digest DESC LIMIT $6 + 1), "
@@ -214,12 +264,14 @@ async def referrers(connection: Any, name: str, subject: str, artifact_type: str
         "page AS (SELECT * FROM placed WHERE number <= $6 AND (size <= $7 OR number = 1)) "
         "SELECT string_agg(descriptor, ',' ORDER BY number) AS items, (SELECT "
         "(extract(epoch FROM pushed_at) * 1000000)::bigint || '-' || digest FROM page ORDER BY number DESC LIMIT 1) "
-        "AS last, count(*) < (SELECT count(*) FROM found) AS more FROM page",
+        "AS last, count(*) < (SELECT count(*) FROM found) AS more, coalesce((SELECT shown FROM place), true) "
+        "AS is_for_all FROM page",
         name,
         subject,
         artifact_type,
         *(_before(*place.after) if place.after else (_LAST, "")),
         place.limit,
         place.size,
+        place.is_writer,
     )
     return Listing(**dict(row))

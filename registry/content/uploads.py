@@ -241,7 +241,7 @@ async def _repeat(shelf: Shelf, session: Session, upload: Upload, closing: Closi
         await _complete(shelf, session, closing, upload.received)
         return
     try:
-        await blobs.find(shelf, session.name, closing.digest, writer=True)
+        await blobs.find(shelf, session.name, closing.digest, leasing=True)
     except NotFound:
         raise _unknown(session) from None
 

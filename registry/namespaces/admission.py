@@ -63,5 +63,5 @@ class Gate(Protocol):
             Denied, NameUnknown, TooManyRequests, Unauthorized: as the answer says.
         """
 
-    async def readable(self, caller: Caller, name: str) -> str | None:
-        """The name that a repository has now, when the caller may pull from it within what its token lists."""
+    async def readable(self, caller: Caller, name: str) -> Look | None:
+        """What the caller may do in a repository, when it may pull from it within what its token lists."""

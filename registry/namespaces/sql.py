@@ -1,5 +1,6 @@
 """Statements on the names of repositories. Each takes a connection."""
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from registry.core.listing import Listing
@@ -19,10 +20,13 @@ async def names_after(connection: Any, last: str, limit: int, seen: "Visible | N
     """At most `limit` names of live repositories after `last`, in byte order; their grammar needs no escapes."""
     if seen is None:
         return Listing(**dict(await connection.fetchrow(_PAGE.format("true"), last, limit)))
-    row = await connection.fetchrow(
-        _PAGE.format(_SEEN),
-        last,
-        limit,
+    row = await connection.fetchrow(_PAGE.format(_SEEN), last, limit, *_values(seen))
+    return Listing(**dict(row))
+
+
+def _values(seen: "Visible") -> tuple[Any, ...]:
+    """What `_SEEN` has as $3 to $13."""
+    return (
         seen.everything,
         seen.visibilities,
         seen.namespaces,
@@ -31,25 +35,20 @@ async def names_after(connection: Any, last: str, limit: int, seen: "Visible | N
         seen.only_repositories,
         seen.closed,
         seen.stale,
+        seen.pushes.everywhere,
+        seen.pushes.namespaces,
+        seen.pushes.repositories,
     )
-    return Listing(**dict(row))
 
 
 async def of_namespace(connection: Any, namespace: int, after: str, limit: int, seen: "Visible") -> list[Repository]:
     """Live repositories of a namespace that are seen, by name, from the one after `after`."""
     rows = await connection.fetch(
         "SELECT r.id, r.name, r.visibility, r.created_at FROM repositories r "
-        f"WHERE r.namespace = $11 AND r.state = 'live' AND r.name > $1 AND {_SEEN} ORDER BY r.name LIMIT $2",
+        f"WHERE r.namespace = $14 AND r.state = 'live' AND r.name > $1 AND {_SEEN} ORDER BY r.name LIMIT $2",
         after,
         limit,
-        seen.everything,
-        seen.visibilities,
-        seen.namespaces,
-        seen.repositories,
-        seen.only_namespaces,
-        seen.only_repositories,
-        seen.closed,
-        seen.stale,
+        *_values(seen),
         namespace,
     )
     return [Repository(**row) for row in rows]
@@ -80,6 +79,12 @@ _SEEN: Final = """EXISTS (
         OR ($3 OR shown = ANY ($4::text[]) OR n.id = ANY ($5::bigint[]) OR r.id = ANY ($6::bigint[]))
         AND ($7::bigint[] IS NULL OR n.id = ANY ($7)) AND ($8::bigint[] IS NULL OR r.id = ANY ($8))
         AND NOT n.id = ANY ($10::bigint[])
+    ) AND (
+        NOT r.gated
+        OR ($11 OR n.id = ANY ($12::bigint[]) OR r.id = ANY ($13::bigint[]))
+        AND ($7::bigint[] IS NULL OR n.id = ANY ($7)) AND ($8::bigint[] IS NULL OR r.id = ANY ($8))
+        AND NOT n.id = ANY ($10::bigint[])
+        OR shows_anything(r.id)
     )
 )"""
 
@@ -92,17 +97,32 @@ async def restricted(connection: Any) -> list[tuple[int, str]]:
     return [(row["id"], row["policies"]) for row in rows]
 
 
-async def held(connection: Any, account: int | None) -> tuple[list[int], list[int]]:
-    """The namespaces and the single repositories that an account has a role in."""
+@dataclass(frozen=True, slots=True)
+class Held:
+    """The namespaces and the single repositories that an account has a role in, and those with one to push."""
+
+    namespaces: list[int]
+    repositories: list[int]
+    push_namespaces: list[int]
+    push_repositories: list[int]
+
+
+async def held(connection: Any, account: int | None, pushing: list[str]) -> Held:
+    """Where an account has a role, and where one of those that are `pushing`."""
     row = await connection.fetchrow(
-        "WITH joined AS (SELECT namespace FROM members WHERE account = $1 "
+        "WITH joined AS (SELECT namespace, role FROM members WHERE account = $1 "
         "AND (expires_at IS NULL OR expires_at > clock_timestamp())), "
-        "mine AS (SELECT namespace, repo FROM grants WHERE account = $1 AND namespace NOT IN "
+        "mine AS (SELECT namespace, repo, role FROM grants WHERE account = $1 AND namespace NOT IN "
         "(SELECT namespace FROM members WHERE account = $1 AND expires_at <= clock_timestamp()) "
-        "UNION ALL SELECT namespace, repo FROM grants WHERE team IN (SELECT team FROM team_members WHERE account = $1) "
-        "AND namespace IN (SELECT namespace FROM joined)) "
-        "SELECT array(SELECT namespace FROM joined UNION SELECT namespace FROM mine WHERE repo IS NULL) AS namespaces, "
-        "array(SELECT repo FROM mine WHERE repo IS NOT NULL) AS repositories",
+        "UNION ALL SELECT namespace, repo, role FROM grants "
+        "WHERE team IN (SELECT team FROM team_members WHERE account = $1) "
+        "AND namespace IN (SELECT namespace FROM joined)), "
+        "all_of AS (SELECT namespace, NULL AS repo, role FROM joined UNION ALL SELECT * FROM mine) "
+        "SELECT array(SELECT DISTINCT namespace FROM all_of WHERE repo IS NULL) AS namespaces, "
+        "array(SELECT repo FROM all_of WHERE repo IS NOT NULL) AS repositories, "
+        "array(SELECT DISTINCT namespace FROM all_of WHERE repo IS NULL AND role = ANY ($2)) AS push_namespaces, "
+        "array(SELECT repo FROM all_of WHERE repo IS NOT NULL AND role = ANY ($2)) AS push_repositories",
         account,
+        pushing,
     )
-    return row["namespaces"], row["repositories"]
+    return Held(**dict(row))

@@ -18,11 +18,11 @@ _TYPE: Final = "application/octet-stream"
 async def read(call: Call) -> Answer:
     """GET and HEAD (end-2), whole or one range.
 
-    An answer lasts when a manifest refers to the blob: else a look of a writer renews its lease.
+    An answer lasts when all may have it, and a manifest refers to it: else a look of a writer renews its lease.
     """
     digest = parse_digest(call.reference)
     head = call.request.method == "HEAD"
-    blob = await pull.blob(call.shelf, call.name, digest, writer=head and call.is_writer)
+    blob = await pull.blob(call.shelf, call.name, digest, call.reader)
     headers = {"Docker-Content-Digest": str(digest), "ETag": f'"{digest}"', "Accept-Ranges": "bytes"}
     if matches(call.request.headers.get("if-none-match"), str(digest)):
         return reply(304, headers)
@@ -30,7 +30,7 @@ async def read(call: Call) -> Answer:
     if span is not None:
         headers["Content-Range"] = f"bytes {span.start}-{span.stop - 1}/{blob.size}"
         return await _body(call, blob, span, reply(206, headers | _length(span.stop - span.start), media_type=_TYPE))
-    lasting = blob.referenced
+    lasting = blob.reach == "all"
     answer = reply(200, headers | _length(blob.size), media_type=_TYPE, is_lasting=lasting)
     return answer if head else await _body(call, blob, Span(0, blob.size), answer)
 

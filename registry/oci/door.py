@@ -11,6 +11,7 @@ from starlette.types import Receive
 from registry.auth.model import ANYBODY
 from registry.content.shelf import Shelf
 from registry.content.terms import OPEN_TERMS, Terms
+from registry.content.visibility import Reader
 from registry.core.digest import Digest, parse_digest
 from registry.core.errors import PageInvalid
 from registry.core.names import check_tag
@@ -62,6 +63,11 @@ class Call:
         """Whether the caller may push here, whatever its token lists: a look of it at a blob begins a push."""
         look = self.admission.look
         return look is None or Right.PUSH in look.held
+
+    @property
+    def reader(self) -> Reader:
+        """Who reads here, and whether the answer can say why something may not be read."""
+        return Reader(self.is_writer, is_told=self.request.method != "HEAD")
 
     @property
     def is_open(self) -> bool:

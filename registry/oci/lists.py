@@ -26,12 +26,12 @@ async def version(_: Call) -> Answer:
 async def tags(call: Call) -> Answer:
     """GET tags/list (end-8a, end-8b)."""
     asked = page(call.request)
-    found = await manifests.list_tags(call.shelf, call.name, asked.last, asked.limit)
+    found = await manifests.list_tags(call.shelf, call.name, asked.last, asked.limit, call.reader)
     headers = {}
     if found.more and found.last is not None:
         headers = next_link(f"/v2/{call.asked}/tags/list", {"n": str(asked.limit), "last": found.last})
     body = f'{{"name":"{call.asked}","tags":[{found.items or ""}]}}'
-    return reply(200, headers, body.encode(), _JSON, is_lasting=True)
+    return reply(200, headers, body.encode(), _JSON, is_lasting=found.is_for_all)
 
 
 async def repositories(call: Call) -> Answer:
@@ -49,7 +49,7 @@ async def referrers(call: Call) -> Answer:
     """GET referrers (end-12a, end-12b): an image index of what names this subject, newest first."""
     subject = parse_digest(call.reference)
     kind = call.request.query_params.get("artifactType", "").replace("\0", "\ufffd") or None
-    place = Place(_after(call), min(page(call.request).limit, _REFERRERS), _PAGE_BYTES)
+    place = Place(_after(call), min(page(call.request).limit, _REFERRERS), _PAGE_BYTES, call.is_writer)
     found = await manifests.list_referrers(call.shelf, call.name, subject, kind, place)
     headers = {"OCI-Filters-Applied": "artifactType"} if kind else {}
     if found.more and found.last is not None:
@@ -57,7 +57,7 @@ async def referrers(call: Call) -> Answer:
         query |= {"n": call.request.query_params["n"]} if "n" in call.request.query_params else {}
         headers |= next_link(f"/v2/{call.asked}/referrers/{subject}", query)
     index = f'{{"schemaVersion":2,"mediaType":"{OCI_INDEX}","manifests":[{found.items or ""}]}}'
-    return reply(200, headers, index.encode(), OCI_INDEX, is_lasting=True)
+    return reply(200, headers, index.encode(), OCI_INDEX, is_lasting=found.is_for_all)
 
 
 def _after(call: Call) -> tuple[int, str] | None:

@@ -1,10 +1,12 @@
 """Manifests on the wire: end-3, end-7 and end-9."""
 
+import re
 from typing import Final
 
 from registry.admission import pull, retire
 from registry.admission.push import Pushed, Receipt, push
 from registry.content.model import MANIFEST_LIMIT
+from registry.content.visibility import LIVE
 from registry.core.digest import Digest
 from registry.core.errors import BadRequest, TooLarge, TooManyTags
 from registry.core.names import check_tag
@@ -13,15 +15,26 @@ from registry.infra.http.body import read_all
 from registry.oci.door import Call, manifest_reference, reply
 
 _TAGS: Final = 100
+_NOTICE: Final = 500
+_UNSAID: Final = re.compile(r"[^\x20-\x7e]")
 
 
 async def read(call: Call) -> Answer:
     """GET and HEAD (end-3): the stored bytes, whatever Accept says."""
-    stored = await pull.manifest(call.shelf, call.name, manifest_reference(call.reference))
+    stored = await pull.manifest(call.shelf, call.name, manifest_reference(call.reference), call.reader)
     headers = {"Docker-Content-Digest": stored.digest, "ETag": f'"{stored.digest}"'}
+    if stored.notice is not None:
+        headers["Warning"] = warning(stored.notice)
     if matches(call.request.headers.get("if-none-match"), stored.digest):
         return reply(304, headers)
-    return reply(200, headers, stored.bytes, stored.type, is_lasting=not stored.watched)
+    lasting = stored.state == LIVE and not stored.watched
+    return reply(200, headers, stored.bytes, stored.type, is_lasting=lasting)
+
+
+def warning(notice: str) -> str:
+    """A Warning that says this (RFC 7234, section 5.5), cut to what a header takes."""
+    text = _UNSAID.sub("?", " ".join(notice.split())[:_NOTICE])
+    return '299 - "{}"'.format(text.replace("\\", "\\\\").replace('"', '\\"'))
 
 
 def matches(condition: str | None, digest: str) -> bool:

@@ -16,6 +16,7 @@ from registry.infra.http.answers import Answer
 from registry.infra.http.body import chunks
 from registry.infra.http.direct import DIRECT
 from registry.infra.telemetry import metrics
+from registry.namespaces.access import Right
 from registry.oci.door import Call, reply
 
 CHUNK_MINIMUM: Final = 64 * 1024
@@ -30,7 +31,7 @@ async def start(call: Call) -> Answer:
     if "mount" in query:
         mounted = parse_digest(query["mount"])
         sources = await _sources(call, query.get("from"), mounted)
-        if sources != [] and await blobs.mount(call.shelf, sources, call.name, mounted, call.terms):
+        if await _mount(call, sources, mounted):
             return _created(call.asked, mounted)
         return await _opened(call, mounted.algorithm)
     if "digest" not in query:
@@ -46,8 +47,18 @@ async def start(call: Call) -> Answer:
     return _created(call.asked, digest)
 
 
-async def _sources(call: Call, name: str | None, digest: Digest) -> list[str] | None:
-    """The repositories that a blob may be mounted from, each judged as for a GET there; None: all that there are."""
+async def _mount(call: Call, sources: dict[str, bool] | None, digest: Digest) -> bool:
+    if sources is None:
+        return await blobs.mount(call.shelf, None, call.name, digest, call.terms)
+    guarded = [name for name, is_writer in sources.items() if not is_writer]
+    return bool(sources) and await blobs.mount(call.shelf, list(sources), call.name, digest, call.terms, guarded)
+
+
+async def _sources(call: Call, name: str | None, digest: Digest) -> dict[str, bool] | None:
+    """The repositories that a blob may be mounted from, each judged as for a GET there; None: all that there are.
+
+    Whether the caller may push there goes with each: from others it gets only what they show.
+    """
     if call.is_open and name is None:
         return None
     if name is not None:
@@ -56,15 +67,20 @@ async def _sources(call: Call, name: str | None, digest: Digest) -> list[str] | 
         names = list(ceiling)
     else:
         names = await repositories.holders(call.shelf, digest, _HOLDERS)
-    return [source for one in names if (source := await _source(call, one)) is not None]
+    found = [await _source(call, one) for one in names]
+    return dict(source for source in found if source is not None)
 
 
-async def _source(call: Call, name: str) -> str | None:
+async def _source(call: Call, name: str) -> tuple[str, bool] | None:
+    """The name that a repository has now, and whether the caller may push there; None where it may not pull."""
     try:
         check_name(name)
     except NameInvalid:
         return None
-    return name if call.is_open else await call.gate.readable(call.admission.caller, name)
+    if call.is_open:
+        return name, True
+    look = await call.gate.readable(call.admission.caller, name)
+    return None if look is None else (look.place.name, Right.PUSH in look.held)
 
 
 def _empty(digest: Digest) -> Digest:

@@ -12,7 +12,7 @@ from registry.auth.model import ANYBODY
 from registry.core.errors import Unauthorized
 from registry.infra.http import lane as lane_module
 from registry.infra.http.counters import Counters
-from registry.namespaces.admission import Admission, Asked
+from registry.namespaces.admission import Admission, Asked, Look
 from tests.fast_lane.conftest import Registry, Start, get
 from tests.pushing import push_image
 
@@ -37,8 +37,8 @@ class Doorkeeper:
             raise Unauthorized("No.")
         return Admission(Caller(ANYBODY, "", "", stamp), None, stamp, self.until)
 
-    async def readable(self, caller: Caller, name: str) -> str | None:  # noqa: ARG002 - as Gate
-        return name
+    async def readable(self, caller: Caller, name: str) -> Look | None:  # noqa: ARG002 - as Gate
+        return None
 
 
 @pytest.fixture
