@@ -3,8 +3,12 @@
 from typing import Final
 
 from registry.artifacts.model import Kind
+from registry.artifacts.types import module_external, module_node
 
-KINDS: Final[tuple[Kind, ...]] = ()
+KINDS: Final[tuple[Kind, ...]] = (
+    module_node.KIND,
+    module_external.KIND,
+)
 BY_NAME: Final = {kind.name: kind for kind in KINDS}
 BY_ARTIFACT_TYPE: Final = {kind.artifact_type: kind for kind in KINDS}
 RESERVED: Final = frozenset(

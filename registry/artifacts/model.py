@@ -108,6 +108,19 @@ class LayerRule:
 
 
 @dataclass(frozen=True, slots=True)
+class Referrer:
+    """What may stand in a referrer instead of the Gati manifest, and must stand in one of the two.
+
+    Attributes:
+        member: the member of the Gati manifest that says the same.
+        schema: JSON Schema of the JSON in the referrer's layer.
+    """
+
+    member: str
+    schema: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
 class Wanted:
     """Another artifact that this one names.
 
@@ -165,6 +178,7 @@ class Kind:
         example_layers: title, media type and bytes of each layer of the example.
         check: what a schema cannot say; raises ArtifactInvalid.
         wants: other artifacts that it names beside `dependencies`.
+        referrers: what may come as referrers of these artifact types instead.
         takes_index: whether an index may carry the type, with a manifest for each platform.
         config_in_referrer: whether the Gati manifest is a referrer (`application/vnd.gati.manifest.v1`).
     """
@@ -180,6 +194,7 @@ class Kind:
     top: Mapping[str, Any] = field(default_factory=dict)
     check: Callable[[Submission], None] | None = None
     wants: Callable[[Mapping[str, Any]], tuple[Wanted, ...]] | None = None
+    referrers: Mapping[str, Referrer] = field(default_factory=dict)
     takes_index: bool = False
 
     @property
