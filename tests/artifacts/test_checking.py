@@ -189,9 +189,8 @@ def test_a_large_layer_is_left_for_later_and_then_read_whole() -> None:
 
 
 def test_a_small_layer_that_expands_far_is_left_for_later() -> None:
-    code = tgz(
-        entry("dist/index.js", b"1"), *(entry(f"{n}.txt", hashlib.sha256(bytes([n])).digest() * 600) for n in range(90))
-    )
+    block = b"".join(hashlib.sha256(bytes([a, b])).digest() for a in range(20) for b in range(20))
+    code = tgz(entry("dist/index.js", b"1"), entry("data.bin", block * 100))
     given = submit(NODE, layers=[("a.tgz", CODE, code)])
     assert len(code) < 1 << 16
     assert checking.check(given).pending == given.layers
