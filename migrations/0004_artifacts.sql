@@ -211,3 +211,22 @@ CREATE TABLE tombstones (
     at timestamptz NOT NULL DEFAULT clock_timestamp(),
     PRIMARY KEY (name, tag)
 );
+
+-- What is searched in: words that publishers write of an artifact; its name stands in repositories.
+CREATE FUNCTION artifact_words(description text, keywords text[], topics text[], category text) RETURNS tsvector
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    RETURN to_tsvector('pg_catalog.simple', description || ' ' || array_to_string(keywords, ' ') || ' '
+        || array_to_string(topics, ' ') || ' ' || coalesce(category, ''));
+CREATE INDEX artifacts_words ON artifacts USING gin (artifact_words(description, keywords, topics, category));
+
+-- Links that show a snapshot to whoever has one. `hash`: SHA-256 of the secret, which is known to nobody else.
+CREATE TABLE shares (
+    id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    release bigint NOT NULL REFERENCES releases ON DELETE CASCADE,
+    hash bytea NOT NULL UNIQUE,
+    created_by bigint,
+    created_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    expires_at timestamptz NOT NULL,
+    revoked_at timestamptz
+);
+CREATE INDEX shares_release ON shares (release);

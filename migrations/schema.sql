@@ -1,5 +1,9 @@
 -- What all migrations make together, to be read: `make schema` writes it, nothing applies it.
 
+CREATE FUNCTION public.artifact_words(description text, keywords text[], topics text[], category text) RETURNS tsvector
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    RETURN to_tsvector('simple'::regconfig, ((((((description || ' '::text) || array_to_string(keywords, ' '::text)) || ' '::text) || array_to_string(topics, ' '::text)) || ' '::text) || COALESCE(category, ''::text)));
+
 CREATE FUNCTION public.blob_reach(p_repo bigint, p_digest text) RETURNS text
     LANGUAGE sql STABLE
     AS $$
@@ -769,6 +773,25 @@ CREATE TABLE public.review (
     CONSTRAINT review_kind_check CHECK ((kind = ANY (ARRAY['link'::text, 'blob'::text, 'subject'::text, 'child'::text, 'holding'::text])))
 );
 
+CREATE TABLE public.shares (
+    id bigint NOT NULL,
+    release bigint NOT NULL,
+    hash bytea NOT NULL,
+    created_by bigint,
+    created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    expires_at timestamp with time zone NOT NULL,
+    revoked_at timestamp with time zone
+);
+
+ALTER TABLE public.shares ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.shares_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
 CREATE TABLE public.signing_keys (
     kid text NOT NULL COLLATE pg_catalog."C",
     use text NOT NULL,
@@ -950,6 +973,12 @@ ALTER TABLE ONLY public.repository_aliases
 ALTER TABLE ONLY public.review
     ADD CONSTRAINT review_pkey PRIMARY KEY (kind, repo, key);
 
+ALTER TABLE ONLY public.shares
+    ADD CONSTRAINT shares_hash_key UNIQUE (hash);
+
+ALTER TABLE ONLY public.shares
+    ADD CONSTRAINT shares_pkey PRIMARY KEY (id);
+
 ALTER TABLE ONLY public.signing_keys
     ADD CONSTRAINT signing_keys_pkey PRIMARY KEY (kid);
 
@@ -984,6 +1013,8 @@ CREATE UNIQUE INDEX accounts_email ON public.accounts USING btree (lower(email))
 CREATE UNIQUE INDEX accounts_name ON public.accounts USING btree (name) WHERE (state <> 'deleted'::text);
 
 CREATE INDEX accounts_namespace ON public.accounts USING btree (namespace);
+
+CREATE INDEX artifacts_words ON public.artifacts USING gin (public.artifact_words(description, keywords, topics, category));
 
 CREATE INDEX audit_action ON public.audit_events USING btree (action, number) WHERE (number IS NOT NULL);
 
@@ -1048,6 +1079,8 @@ CREATE INDEX repositories_namespace ON public.repositories USING btree (namespac
 CREATE INDEX repository_aliases_repo ON public.repository_aliases USING btree (repo);
 
 CREATE INDEX review_due ON public.review USING btree (due);
+
+CREATE INDEX shares_release ON public.shares USING btree (release);
 
 CREATE UNIQUE INDEX slugs_name ON public.slugs USING btree (kind, slug);
 
@@ -1149,6 +1182,9 @@ ALTER TABLE ONLY public.repositories
 
 ALTER TABLE ONLY public.repository_aliases
     ADD CONSTRAINT repository_aliases_repo_fkey FOREIGN KEY (repo) REFERENCES public.repositories(id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY public.shares
+    ADD CONSTRAINT shares_release_fkey FOREIGN KEY (release) REFERENCES public.releases(id) ON DELETE CASCADE;
 
 ALTER TABLE ONLY public.slugs
     ADD CONSTRAINT slugs_namespace_fkey FOREIGN KEY (namespace) REFERENCES public.namespaces(id);

@@ -29,7 +29,7 @@ from registry.infra.telemetry import logs, metrics
 from registry.namespaces import opening
 from registry.namespaces.access import SCOPES, Right
 from registry.namespaces.admission import Admission, Asked, Look
-from registry.namespaces.rights import Place, Verdict, decide, key_ends, locate, named, rights, split
+from registry.namespaces.rights import Place, Verdict, decide, key_ends, locate, named, named_openly, rights, split
 
 AUDIENCE: Final = "gati-registry"
 _REMEMBERED: Final = 10_000
@@ -137,6 +137,14 @@ class Guard:
         await self._charge(scope, Kind.GENERAL if actor.account is None else Kind.SIGNED_IN, actor, sent.address)
         return Caller(actor, sent.address, logs.REQUEST_ID.get(""), found.stamp, found.until)
 
+    async def charge_upload(self, scope: _Scope, caller: Caller) -> None:
+        """Count an artifact that the caller sends in one piece.
+
+        Raises:
+            TooManyRequests: it has sent too many.
+        """
+        await self._charge(scope, Kind.UPLOAD, caller.actor, caller.address)
+
     async def _known(self, scope: _Scope) -> tuple[_Sent, Identified]:
         sent, now = self._sent(scope), time.time()
         found = self._keepers.identifier.recall(sent.authorization, now)
@@ -226,6 +234,11 @@ class Guard:
         if tilde and kind in {"users", "orgs"}:
             return f"{kind}/{slug}"
         return await named(self._keepers.realm.db, text)
+
+    async def open_name(self, text: str, name: str) -> str:
+        """The repository, or for no name the namespace, that a path means while the registry is open."""
+        home = await named_openly(self._keepers.realm.db, text, name)
+        return f"{home}/{name}" if name else home
 
     def _stamp(self, actor: Actor, namespace: int | None) -> Stamp | None:
         """How what a look at this namespace rests on is now; None where that is not known yet, or changing."""

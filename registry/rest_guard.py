@@ -1,16 +1,16 @@
 """Who may do what at the REST door: the needs of a row, held against what the caller may do in the place it names."""
 
-from collections.abc import MutableMapping
+from collections.abc import Mapping, MutableMapping
 from typing import Any, Final
 
 from registry.audit.denials import Denials
 from registry.auth.admission import Caller
-from registry.auth.model import Actor
-from registry.core.errors import Denied, NotFound, Unauthorized
+from registry.auth.model import ANYBODY, Actor
+from registry.core.errors import ArtifactUnknown, Denied, NotFound, Unauthorized
 from registry.guard import Guard
 from registry.namespaces.access import Right
 from registry.namespaces.admission import Look
-from registry.namespaces.entry import Admitted, Entry, Level
+from registry.namespaces.entry import Admitted, Entry, Level, shown
 from registry.namespaces.rights import administers
 
 _CHALLENGE: Final = {"WWW-Authenticate": 'Bearer realm="gati-registry"'}
@@ -42,10 +42,12 @@ class RestGuard:
         if actor.must_change_password and entry.route not in _FIRST and entry.needs is not Level.ANYONE:
             message = f"{actor.name} has a first password, which must be changed: gati account password."
             raise Unauthorized(message, headers=_CHALLENGE)
+        if entry.is_open and actor is ANYBODY:
+            return await self._admit_anybody(caller, entry.params)
         if entry.needs is Level.ANYONE:
             return Admitted(actor, caller.by)
         if isinstance(entry.needs, Right) and entry.needs is not Right.ADMINISTER:
-            return await self._admit_to_place(caller, entry, entry.needs)
+            return await self._admit_to_place(caller, entry, entry.needs, scope)
         if actor.account is None:
             raise _stranger(actor)
         reason = (
@@ -56,27 +58,39 @@ class RestGuard:
             raise Denied(reason)
         return Admitted(actor, caller.by)
 
-    async def _admit_to_place(self, caller: Caller, entry: Entry, needed: Right) -> Admitted:
-        actor = caller.actor
-        name = entry.params.get("repo")
-        shown = name or entry.params["ns"]
-        home = name or await self._guard.namespace_named(entry.params["ns"])
-        look = await self._guard.look(caller, home, of_repository=name is not None)
+    async def _admit_anybody(self, caller: Caller, params: Mapping[str, str]) -> Admitted:
+        """Everybody, with every right: the registry is open."""
+        name = await self._guard.open_name(params["ns"], params.get("name", "")) if "ns" in params else ""
+        return Admitted(caller.actor, caller.by, name=name, held=frozenset(Right))
+
+    async def _admit_to_place(
+        self, caller: Caller, entry: Entry, needed: Right, scope: MutableMapping[str, Any]
+    ) -> Admitted:
+        actor, params, named = caller.actor, entry.params, shown(entry.params)
+        of_repository = "repo" in params or "name" in params
+        home = params["repo"] if "repo" in params else await self._guard.namespace_named(params["ns"])
+        name = f"{home}/{params['name']}" if "name" in params else home
+        look = await self._guard.look(caller, name, of_repository=of_repository)
         if needed in look.held and look.place.namespace is not None:
+            if entry.is_upload:
+                await self._guard.charge_upload(scope, caller)
             return _admitted(caller, look)
         if actor.account is None:
             raise _stranger(actor)
-        self._denials.note(caller.by, needed.value, home, look.place.namespace)
+        self._denials.note(caller.by, needed.value, name, look.place.namespace)
         if Right.VIEW not in look.held or look.place.namespace is None:
-            raise NotFound(f"{shown} does not exist, or {actor.name} may not see it.", detail={"name": shown})
+            kind = ArtifactUnknown if "name" in params else NotFound
+            raise kind(f"{named} does not exist, or {actor.name} may not see it.", detail={"name": named})
         raise Denied(
-            f"{actor.name} may see {shown}, but this needs the right {needed} there.", detail={"needed": needed}
+            f"{actor.name} may see {named}, but this needs the right {needed} there.", detail={"needed": needed}
         )
 
 
 def _admitted(caller: Caller, look: Look) -> Admitted:
     place = look.place
-    return Admitted(caller.actor, caller.by, place.namespace, place.repository, place.name, look.held, place.role)
+    return Admitted(
+        caller.actor, caller.by, place.namespace, place.repository, place.name, look.held, place.role, place.policies
+    )
 
 
 def _stranger(actor: Actor) -> Unauthorized:

@@ -8,6 +8,7 @@ from typing import Any, Protocol
 from registry.audit.model import By
 from registry.auth.model import Actor
 from registry.namespaces.access import Right
+from registry.namespaces.model import NO_POLICIES, Policies
 
 
 class Level(StrEnum):
@@ -24,13 +25,26 @@ Needs = Level | Right
 class Entry:
     """A request to a route, the template of its path, with the values of its parameters.
 
-    A right is needed on the repository `repo` where the path has one, else on the namespace `ns` (a slug, `users~slug`,
-    `orgs~slug`), else on the registry itself.
+    A right is needed on the repository `repo` where the path has one, or `name` in the namespace `ns`, else on the
+    namespace `ns` (a slug, `users~slug`, `orgs~slug`), else on the registry itself.
+
+    Attributes:
+        is_open: whether everybody has every right to it while the registry is open.
+        is_upload: whether it takes of the caller's budget of uploads.
     """
 
     route: str
     needs: Needs
     params: Mapping[str, str]
+    is_open: bool = False
+    is_upload: bool = False
+
+
+def shown(params: Mapping[str, str]) -> str:
+    """How messages name the place of a path: always as it was asked for."""
+    if "repo" in params:
+        return params["repo"]
+    return "/".join(params[part].replace("~", "/") for part in ("ns", "name") if part in params)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +56,7 @@ class Admitted:
         name: the repository's, else the namespace's, as it is now: an alias may have been asked for.
         held: all rights there.
         role: the caller's there, if it has one.
+        policies: those of the namespace.
     """
 
     actor: Actor
@@ -51,6 +66,7 @@ class Admitted:
     name: str = ""
     held: frozenset[Right] = field(default_factory=frozenset)
     role: str | None = None
+    policies: Policies = NO_POLICIES
 
 
 class RestGate(Protocol):

@@ -7,7 +7,7 @@ from typing import Final
 
 from registry.auth.model import Actor
 from registry.core import slugs
-from registry.core.slugs import prefix
+from registry.core.slugs import PATHS, prefix
 from registry.infra.db.pool import Database
 from registry.namespaces import sql_rights
 from registry.namespaces.access import SCOPES, Column, Right, may
@@ -78,6 +78,15 @@ async def named(db: Database, slug: str) -> str:
     async with db.connection() as connection:
         kind = await sql_rights.kind_of(connection, slug)
     return slug if kind is None else prefix(kind, slug)
+
+
+async def named_openly(db: Database, text: str, name: str) -> str:
+    """What the repositories of a namespace begin with in a registry without accounts, where those there are decide."""
+    kind, tilde, slug = text.partition("~")
+    if tilde and kind in PATHS.values():
+        return f"{kind}/{slug}"
+    async with db.connection() as connection:
+        return await sql_rights.open_home(connection, [*(f"{path}/{text}" for path in PATHS.values()), text], name)
 
 
 def key_ends(actor: Actor, policies: Policies) -> float:

@@ -18,38 +18,20 @@ async def exists(connection: Any, name: str) -> bool:
 
 async def names_after(connection: Any, last: str, limit: int, seen: "Visible | None") -> Listing:
     """At most `limit` names of live repositories after `last`, in byte order; their grammar needs no escapes."""
-    if seen is None:
-        return Listing(**dict(await connection.fetchrow(_PAGE.format("true"), last, limit)))
-    row = await connection.fetchrow(_PAGE.format(_SEEN), last, limit, *_values(seen))
-    return Listing(**dict(row))
-
-
-def _values(seen: "Visible") -> tuple[Any, ...]:
-    """What `_SEEN` has as $3 to $13."""
-    return (
-        seen.everything,
-        seen.visibilities,
-        seen.namespaces,
-        seen.repositories,
-        seen.only_namespaces,
-        seen.only_repositories,
-        seen.closed,
-        seen.stale,
-        seen.pushes.everywhere,
-        seen.pushes.namespaces,
-        seen.pushes.repositories,
-    )
+    condition, values = seen_by(seen, 3)
+    return Listing(**dict(await connection.fetchrow(_PAGE.format(condition), last, limit, *values)))
 
 
 async def of_namespace(connection: Any, namespace: int, after: str, limit: int, seen: "Visible") -> list[Repository]:
     """Live repositories of a namespace that are seen, by name, from the one after `after`."""
+    condition, values = seen_by(seen, 4)
     rows = await connection.fetch(
         "SELECT r.id, r.name, r.visibility, r.created_at FROM repositories r "
-        f"WHERE r.namespace = $14 AND r.state = 'live' AND r.name > $1 AND {_SEEN} ORDER BY r.name LIMIT $2",
+        f"WHERE r.namespace = $3 AND r.state = 'live' AND r.name > $1 AND {condition} ORDER BY r.name LIMIT $2",
         after,
         limit,
-        *_values(seen),
         namespace,
+        *values,
     )
     return [Repository(**row) for row in rows]
 
@@ -74,19 +56,42 @@ FROM page
 """
 _SEEN: Final = """EXISTS (
     SELECT FROM namespaces n, coalesce(r.visibility, n.visibility) AS shown
-    WHERE n.id = r.namespace AND n.state = 'live' AND NOT n.id = ANY ($9::bigint[]) AND (
+    WHERE n.id = r.namespace AND n.state = 'live' AND NOT n.id = ANY (${6}::bigint[]) AND (
         shown = 'public'
-        OR ($3 OR shown = ANY ($4::text[]) OR n.id = ANY ($5::bigint[]) OR r.id = ANY ($6::bigint[]))
-        AND ($7::bigint[] IS NULL OR n.id = ANY ($7)) AND ($8::bigint[] IS NULL OR r.id = ANY ($8))
-        AND NOT n.id = ANY ($10::bigint[])
+        OR (${0} OR shown = ANY (${1}::text[]) OR n.id = ANY (${2}::bigint[]) OR r.id = ANY (${3}::bigint[]))
+        AND (${4}::bigint[] IS NULL OR n.id = ANY (${4})) AND (${5}::bigint[] IS NULL OR r.id = ANY (${5}))
+        AND NOT n.id = ANY (${7}::bigint[])
     ) AND (
         NOT r.gated
-        OR ($11 OR n.id = ANY ($12::bigint[]) OR r.id = ANY ($13::bigint[]))
-        AND ($7::bigint[] IS NULL OR n.id = ANY ($7)) AND ($8::bigint[] IS NULL OR r.id = ANY ($8))
-        AND NOT n.id = ANY ($10::bigint[])
+        OR (${8} OR n.id = ANY (${9}::bigint[]) OR r.id = ANY (${10}::bigint[]))
+        AND (${4}::bigint[] IS NULL OR n.id = ANY (${4})) AND (${5}::bigint[] IS NULL OR r.id = ANY (${5}))
+        AND NOT n.id = ANY (${7}::bigint[])
         OR shows_anything(r.id)
     )
 )"""
+
+
+def seen_by(seen: "Visible | None", first: int) -> tuple[str, tuple[Any, ...]]:
+    """The condition that the repository `r` is seen, and its parameters, which begin with the number `first`.
+
+    None: all are, as in an open registry.
+    """
+    if seen is None:
+        return "true", ()
+    values = (
+        seen.everything,
+        seen.visibilities,
+        seen.namespaces,
+        seen.repositories,
+        seen.only_namespaces,
+        seen.only_repositories,
+        seen.closed,
+        seen.stale,
+        seen.pushes.everywhere,
+        seen.pushes.namespaces,
+        seen.pushes.repositories,
+    )
+    return _SEEN.format(*range(first, first + len(values))), values
 
 
 async def restricted(connection: Any) -> list[tuple[int, str]]:

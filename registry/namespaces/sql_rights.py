@@ -48,6 +48,19 @@ async def kind_of(connection: Any, slug: str) -> str | None:
     return None if found is None else str(found)
 
 
+async def open_home(connection: Any, homes: list[str], name: str) -> str:
+    """Which of `homes` is meant where nobody owns any: that with a repository `name`, else with any, else the first."""
+    found = await connection.fetchval(
+        "SELECT home FROM unnest($1::text[]) WITH ORDINALITY AS h (home, place) ORDER BY "
+        "EXISTS (SELECT FROM repositories r WHERE r.state = 'live' AND r.name = home || '/' || $2) DESC, "
+        "EXISTS (SELECT FROM repositories r WHERE r.state = 'live' AND r.name > home || '/' AND r.name < home || '0') "
+        "DESC, place LIMIT 1",
+        homes,
+        name,
+    )
+    return str(found)
+
+
 _FIND: Final = """
 WITH place AS (
     SELECT n.id, n.slug, n.generation, n.policies::text AS policies, n.visibility,

@@ -115,7 +115,12 @@ def _wrong(name: str, expected: str) -> dict[str, str]:
 def _parameters(form: type[Any]) -> Mapping[str, bool]:
     """Names of the parameters, and whether they may come several times."""
     fields = msgspec.structs.fields(form)
-    return {item.encode_name: typing.get_origin(item.type) in _LISTS for item in fields}
+    return {item.encode_name: typing.get_origin(_plain(item.type)) in _LISTS for item in fields}
+
+
+def _plain(form: Any) -> Any:
+    """The type without what is said of it."""
+    return typing.get_args(form)[0] if typing.get_origin(form) is Annotated else form
 
 
 def _explained(error: msgspec.ValidationError) -> tuple[str, str]:

@@ -19,9 +19,14 @@ _PARAMETERS: Final = {
     "ns": "A namespace: a slug, `users~slug` or `orgs~slug`.",
     "repo": "A repository by its whole name, each slash in it encoded as %2F.",
     "account": "An account by its name.",
+    "name": "The name of an artifact in its namespace.",
+    "version": "A version, a floating tag such as `latest`, or the digest of the manifest.",
+    "upload": "The id that the upload was answered with.",
+    "token": "The secret of the share.",
     "id": "The id that the list gives.",
     "robot": "A robot by its name, with or without the namespace and the plus sign before it.",
 }
+_BINARY: Final = {"schema": {"type": "string", "format": "binary"}}
 _NO_WORD: Final = re.compile(r"[^A-Za-z0-9]+")
 _SECURITY: Final = {
     "bearer": {"type": "http", "scheme": "bearer", "description": "An API key, or the token of a session."},
@@ -70,11 +75,13 @@ def _operation(row: Row, schemas: dict[Any, Any]) -> dict[str, Any]:
         "operationId": "_".join([row.method.lower(), *_NO_WORD.sub(" ", row.path).split()[1:]]),
         "summary": row.summary,
         "description": f"{inspect.getdoc(row.handler) or row.summary}\n\nNeeds: {_needs(row)}.",
-        "tags": [row.segments[1]],
+        "tags": [row.segments[1] if row.segments[0] == "v1" else "shares"],
         "security": [] if row.needs is Level.ANYONE else _SIGNED_IN,
         "parameters": [*_path_parameters(row), *_query_parameters(row), *_header_parameters(row)],
         "responses": _responses(row, schemas),
     }
+    if row.takes:
+        operation["requestBody"] = {"required": True, "content": dict.fromkeys(row.takes, _BINARY)}
     if row.body is not None:
         content = {"application/json": {"schema": schemas[row.body]}}
         operation["requestBody"] = {"required": _is_required(row.body), "content": content}
@@ -85,7 +92,8 @@ def _needs(row: Row) -> str:
     if isinstance(row.needs, Level):
         return "nothing" if row.needs is Level.ANYONE else "an account"
     names = row.parameters
-    place = "the repository" if "repo" in names else "the namespace" if "ns" in names else "the registry"
+    is_repository = "repo" in names or "name" in names
+    place = "the repository" if is_repository else "the namespace" if "ns" in names else "the registry"
     return f"the right `{row.needs}` on {place}"
 
 
@@ -144,6 +152,8 @@ def _responses(row: Row, schemas: dict[Any, Any]) -> dict[str, Any]:
         success["headers"]["Link"] = {"description": "The page that follows.", "schema": {"type": "string"}}
     if row.answer is not None:
         success["content"] = {"application/json": {"schema": schemas[row.answer]}}
+    if row.gives:
+        success["content"] = dict.fromkeys(row.gives, _BINARY)
     problem = {"application/json": {"schema": schemas[Problem]}}
     refusals = {
         str(status): {"description": HTTPStatus(status).phrase, "headers": _HEADERS, "content": problem}
@@ -162,7 +172,7 @@ def _refusals(row: Row) -> list[int]:
         found.add(404)
     if row.query is not None:
         found.add(400)
-    if row.body is not None:
+    if row.body is not None or row.takes:
         found |= {400, 408, 413, 415, 422}
     if row.takes_match:
         found.add(412)

@@ -1,9 +1,9 @@
 """The REST door: /v1 as a table of rows, and how a request finds its row, is let in, is read and answered."""
 
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from http import HTTPStatus
-from typing import Any, Final
+from typing import Any, Final, Protocol
 from urllib.parse import quote, unquote_to_bytes, urlencode
 
 import msgspec
@@ -21,12 +21,13 @@ from registry.core.errors import (
     Unsupported,
 )
 from registry.infra.http.answers import Answer
-from registry.infra.http.body import read_all
+from registry.infra.http.body import chunks, read_all
+from registry.infra.telemetry import metrics
 from registry.namespaces.entry import Admitted, Entry, Needs, RestGate
 from registry.web.bodies import Page, Query, read_body, read_query
 
 BODY: Final = 64 * 1024
-_BASE: Final = [
+BASE: Final = [
     (b"x-content-type-options", b"nosniff"),
     (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
     (b"referrer-policy", b"no-referrer"),
@@ -35,6 +36,13 @@ _FRESH: Final = [(b"cache-control", b"no-store")]
 _CHECKED: Final = [(b"cache-control", b"private, no-cache"), (b"vary", b"authorization, cookie")]
 _CHALLENGE: Final = 'Bearer realm="gati-registry"'  # every 401 has one (RFC 9110, section 15.5.2)
 _BODILESS: Final = frozenset({HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED})
+
+
+class Content(Protocol):
+    """A whole answer that is no JSON, such as `Answer`."""
+
+    async def send(self, scope: Scope, send: Send, count: Callable[[int], Any]) -> None:
+        """Send it over ASGI; `count` learns of the bytes that come from files."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +54,7 @@ class Reply:
         status: None: that of the row.
         version: of what is answered, the text of its ETag; without one the answer may not be kept at all.
         next: `after` of the page that follows.
+        content: bytes instead of JSON; the rest of the reply counts nothing then.
     """
 
     body: Any = None
@@ -53,6 +62,7 @@ class Reply:
     headers: Mapping[str, str] = field(default_factory=dict)
     version: str | None = None
     next: str | None = None
+    content: "Content | None" = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +72,7 @@ class Call:
     Attributes:
         params: values of the path, decoded.
         query, body: as the row has them; None where it has none.
+        pieces: the body as it comes, where the row takes one that is no JSON.
     """
 
     realm: Realm
@@ -70,6 +81,7 @@ class Call:
     query: Any
     body: Any
     headers: Headers
+    pieces: AsyncIterator[bytes] | None = None
 
     @property
     def by(self) -> By:
@@ -105,6 +117,9 @@ class Row:
         status: of success.
         also: other statuses of success that the handler may choose.
         is_versioned: whether it honours If-Match; every PATCH does.
+        is_open: see `Entry`.
+        takes: media types of a body that is no JSON: the handler reads it.
+        gives: media types of answers that are no JSON.
         codes: statuses of refusals beside those that follow from the rest of the row.
         limit: of the body, in bytes.
     """
@@ -122,6 +137,9 @@ class Row:
     limit: int = BODY
     also: tuple[int, ...] = ()
     is_versioned: bool = False
+    is_open: bool = False
+    takes: tuple[str, ...] = ()
+    gives: tuple[str, ...] = ()
 
     @property
     def takes_match(self) -> bool:
@@ -214,30 +232,42 @@ class RestDoor:
         found = self._table.find(raw_path)
         allowed = ", ".join([*found, *(["HEAD"] if "GET" in found else []), "OPTIONS"])
         if scope["method"] == "OPTIONS":
-            await Answer(204, [*_BASE, (b"allow", allowed.encode())]).send(scope, send, _ignore)
+            await Answer(204, [*BASE, (b"allow", allowed.encode())]).send(scope, send, _ignore)
             return
         method = "GET" if scope["method"] == "HEAD" else scope["method"]
         if method not in found:
             raise Unsupported(f"{method[:20]} is not a method of this endpoint.", headers={"Allow": allowed})
         row, params = found[method]
         scope["route_name"] = row.path
-        admitted = await self._behind.gate().admit_rest(scope, Entry(row.path, row.needs, params))
+        entry = Entry(row.path, row.needs, params, row.is_open, is_upload=bool(row.takes))
+        admitted = await self._behind.gate().admit_rest(scope, entry)
         headers = Headers(scope=scope)
         query = read_query(scope["query_string"], row.query) if row.query is not None else None
         body = await self._body(row, headers, receive)
-        reply = await self._act(row, Call(self._behind.realm(), admitted, params, query, body, headers))
+        pieces = self._pieces(row, headers, receive)
+        reply = await self._act(row, Call(self._behind.realm(), admitted, params, query, body, headers, pieces))
+        if reply.content is not None:
+            await reply.content.send(scope, send, _sent)
+            return
         await _answer(row, reply, scope, headers, query).send(scope, send, _ignore)
 
     async def _body(self, row: Row, headers: Headers, receive: Receive) -> Any:
         if row.body is None:
             return None
-        if headers.get("content-encoding", "identity").strip().lower() != "identity":
-            raise MediaTypeUnsupported("The body is compressed: send it as it is, without Content-Encoding.")
+        _refuse_coding(headers)
         length = headers.get("content-length", "")
         raw = await read_all(receive, row.limit, self._behind.body_timeout, int(length) if length.isdecimal() else None)
         if raw and not _is_json(headers.getlist("content-type")):
             raise MediaTypeUnsupported("The body is JSON: send it with Content-Type: application/json.")
         return read_body(raw, row.body)
+
+    def _pieces(self, row: Row, headers: Headers, receive: Receive) -> AsyncIterator[bytes] | None:
+        if not row.takes:
+            return None
+        _refuse_coding(headers)
+        if headers.get("content-type", "").partition(";")[0].strip().lower() not in row.takes:
+            raise MediaTypeUnsupported(f"The body is none of {', '.join(row.takes)}: say so in Content-Type.")
+        return chunks(receive, self._behind.body_timeout)
 
     async def _act(self, row: Row, call: Call) -> Reply:
         try:
@@ -251,6 +281,11 @@ class RestDoor:
             raise
 
 
+def _refuse_coding(headers: Headers) -> None:
+    if headers.get("content-encoding", "identity").strip().lower() != "identity":
+        raise MediaTypeUnsupported("The body is compressed: send it as it is, without Content-Encoding.")
+
+
 def _is_json(types: list[str]) -> bool:
     """Whether it says so, in UTF-8 (RFC 8259, section 8.1)."""
     kind, _, parameter = types[0].partition(";") if len(types) == 1 else ("", "", "")
@@ -262,7 +297,7 @@ def _is_json(types: list[str]) -> bool:
 
 def _answer(row: Row, reply: Reply, scope: Scope, headers: Headers, query: Any) -> Answer:
     status = reply.status or row.status
-    fields = [*_BASE, *(_FRESH if reply.version is None else _CHECKED)]
+    fields = [*BASE, *(_FRESH if reply.version is None else _CHECKED)]
     fields += [(name.lower().encode(), value.encode("latin-1")) for name, value in reply.headers.items()]
     if reply.version is not None:
         fields.append((b"etag", f'"{reply.version}"'.encode()))
@@ -292,6 +327,10 @@ def _names(fields: list[str], version: str, *, is_weak: bool) -> bool:
     """Whether an If-Match or If-None-Match names this version (RFC 9110, section 13.1)."""
     tags = [tag.strip() for line in fields for tag in line.split(",")]
     return "*" in tags or f'"{version}"' in tags or (is_weak and f'W/"{version}"' in tags)
+
+
+def _sent(size: int) -> None:
+    metrics.BLOB_BYTES.labels("out").inc(size)
 
 
 def _ignore(_: int) -> None:

@@ -16,6 +16,12 @@ GET /v1/api-keys signed-in
 POST /v1/api-keys signed-in
 DELETE /v1/api-keys/{id} signed-in
 POST /v1/api-keys/{id}/rotate signed-in
+GET /v1/artifacts/{ns} view
+GET /v1/artifacts/{ns}/{name} view
+GET /v1/artifacts/{ns}/{name}/dependents view
+GET /v1/artifacts/{ns}/{name}/versions view
+GET /v1/artifacts/{ns}/{name}/{version}/metadata view
+POST /v1/artifacts/batch anyone
 POST /v1/auth/login anyone
 POST /v1/auth/logout signed-in
 POST /v1/auth/refresh anyone
@@ -68,6 +74,7 @@ PUT /v1/namespaces/{ns}/teams/{team}/members/{account} manage
 POST /v1/namespaces/{ns}/transfer own
 GET /v1/openapi.json anyone
 POST /v1/orgs signed-in
+GET /v1/search anyone
 POST /v1/users anyone
 POST /v1/users/verify-email signed-in
 POST /v1/users/verify-email/resend signed-in
@@ -78,9 +85,16 @@ _OWN: Final = ("/v1/api-keys", "/v1/auth/logout")
 
 
 def path_of(path: str, home: str, account: str) -> str:
-    """The path of a row, of a namespace and its repository `app`."""
+    """The path of a row, of a namespace, and its repository or artifact `app`."""
     whole = path.replace("{ns}", home.replace("/", "~")).replace("{repo}", quote(f"{home}/app", safe=""))
-    for name, value in (("account", account), ("id", "1"), ("team", "crew"), ("robot", "nobody")):
+    for name, value in (
+        ("name", "app"),
+        ("version", "1.0.0"),
+        ("account", account),
+        ("id", "1"),
+        ("team", "crew"),
+        ("robot", "nobody"),
+    ):
         whole = whole.replace(f"{{{name}}}", value)
     return whole
 
@@ -94,7 +108,7 @@ def answer(case: Case, method: str, path: str) -> int | str:
         return "yes"
     if needs in {"signed-in", "administer"}:
         return 401 if case.is_anonymous else _of_registry(case, method, path, needs)
-    held = case.rights("home", "app" if "{repo}" in path else "namespace")
+    held = case.rights("home", "app" if "{repo}" in path or "{name}" in path else "namespace")
     if needs in held:
         return "yes"
     if case.is_anonymous:

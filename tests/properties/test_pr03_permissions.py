@@ -131,7 +131,9 @@ async def _let_in(scene: Scene, method: str, path: str) -> RegistryError | None:
     entry = Entry(
         path,
         Level(needs) if needs in tuple(Level) else Right(needs),
-        {"ns": home.replace("/", "~")} | ({"repo": f"{home}/app"} if "{repo}" in path else {}),
+        {"ns": home.replace("/", "~")}
+        | ({"repo": f"{home}/app"} if "{repo}" in path else {})
+        | ({"name": "app"} if "{name}" in path else {}),
     )
     try:
         await access.rest.admit_rest({"headers": headers, "client": (scene.address, 1), "method": method}, entry)

@@ -1,0 +1,1 @@
+"""Snapshots of environments: who is shown one, and how it is restored."""
