@@ -12,9 +12,10 @@ from registry.core.listing import Listing
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _LAST: Final = datetime(9999, 12, 31, tzinfo=UTC)
-# Whether the tag `t` is of what those may pull who are no writers; releases are judged without a call for each.
+# Whether the tag `t` is of what those may pull who are no writers; releases are judged without a call for each. EXISTS
+# would be answered from a table of all releases of all repositories.
 _SHOWN: Final = (
-    "CASE WHEN EXISTS (SELECT FROM releases x WHERE x.repo = t.repo AND x.digest = t.digest) "
+    "CASE WHEN (SELECT true FROM releases x WHERE x.repo = t.repo AND x.digest = t.digest LIMIT 1) "
     "THEN (SELECT m.state = 'live' FROM manifests m WHERE m.repo = t.repo AND m.digest = t.digest) "
     "ELSE (content_state(t.repo, t.digest))[1] = 'live' END"
 )
