@@ -10,7 +10,8 @@ CREATE FUNCTION public.blob_reach(p_repo bigint, p_digest text) RETURNS text
     SELECT CASE
         WHEN r.gated THEN CASE WHEN EXISTS (
             SELECT FROM (
-                SELECT m.digest, m.state, EXISTS (SELECT FROM releases x WHERE x.repo = m.repo AND x.digest = m.digest) AS is_release
+                SELECT m.digest, m.state,
+                    (SELECT true FROM releases x WHERE x.repo = m.repo AND x.digest = m.digest LIMIT 1) AS is_release
                 FROM refs f JOIN manifests m ON m.repo = f.repo AND m.digest = f.parent
                 WHERE f.repo = p_repo AND f.digest = p_digest AND m.state <> 'blocked' LIMIT 5000
             ) m
@@ -390,7 +391,7 @@ CREATE FUNCTION public.shows_anything(p_repo bigint) RETURNS boolean
     SELECT EXISTS (SELECT FROM releases x WHERE x.repo = p_repo AND x.state = 'published') OR EXISTS (
         SELECT FROM (
             SELECT t.digest FROM tags t WHERE t.repo = p_repo AND t.name !~ '^sha256-[0-9a-f]{64}'
-            AND NOT EXISTS (SELECT FROM releases x WHERE x.repo = p_repo AND x.digest = t.digest) LIMIT 1000
+            AND (SELECT true FROM releases x WHERE x.repo = p_repo AND x.digest = t.digest LIMIT 1) IS NULL LIMIT 1000
         ) t WHERE (content_state(p_repo, t.digest))[1] = 'live'
     )
 $$;
