@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable, Mapping
+from collections.abc import Set as AbstractSet
 from typing import Any, Final
 
 from registry.core.errors import MalformedManifest
@@ -42,7 +43,9 @@ def normalise(text: str) -> str:
 
 def covers(granted: Iterable[str], wanted: str) -> bool:
     """Whether one of `granted` covers `wanted`, both in the normal form: `d` covers `d:a`, `d:a` covers `d:a:r`."""
-    return any(wanted == one or wanted.startswith(f"{one}:") for one in granted)
+    held = granted if isinstance(granted, AbstractSet) else frozenset(granted)
+    parts = wanted.split(":")
+    return any(":".join(parts[:length]) in held for length in range(1, len(parts) + 1))
 
 
 def gather(config: Mapping[str, Any]) -> tuple[str, ...]:

@@ -3,11 +3,22 @@
 from typing import Final
 
 from registry.artifacts.model import Kind
-from registry.artifacts.types import module_external, module_node
+from registry.artifacts.types import (
+    module_binary,
+    module_external,
+    module_node,
+    module_oci,
+    module_wasm,
+    plugin,
+)
 
 KINDS: Final[tuple[Kind, ...]] = (
     module_node.KIND,
+    module_oci.KIND,
+    module_wasm.KIND,
+    module_binary.KIND,
     module_external.KIND,
+    plugin.KIND,
 )
 BY_NAME: Final = {kind.name: kind for kind in KINDS}
 BY_ARTIFACT_TYPE: Final = {kind.artifact_type: kind for kind in KINDS}

@@ -77,6 +77,8 @@ def check(submission: Submission) -> Checked:
     if kind.config_in_referrer and not submission.config:
         version = identity.version_of_tags(submission)
         layers.check(submission)
+        if kind.check is not None:
+            kind.check(submission)
         return Checked(Extract(version))
     schemas.validate(kind, submission.config)
     identity.check(submission)

@@ -27,7 +27,11 @@ def submit(
     document = kind.example if config is None else config
     given = kind.example_layers if layers is None else layers
     made = tuple(layer(index, media_type, data, title or None) for index, (title, media_type, data) in enumerate(given))
-    manifest = {"artifactType": kind.artifact_type, "layers": [{"digest": one.digest} for one in made]}
+    manifest = {
+        "artifactType": kind.artifact_type,
+        "config": {"mediaType": kind.config_type},
+        "layers": [{"digest": one.digest, "mediaType": one.media_type} for one in made],
+    }
     name, version = document.get("name", "hello"), str(document.get("version", "1.0.0"))
     return Submission(kind, f"{HOME}/{name}", (version.replace("+", "_"),), manifest, document, made)
 

@@ -46,15 +46,16 @@ class Entry:
         link: always None: archives of Gati hold no links.
     """
 
-    __slots__ = ("_left", "_source", "is_directory", "link", "mode", "path", "size")
+    __slots__ = ("_left", "_pointer", "_source", "is_directory", "link", "mode", "path", "size")
 
-    def __init__(self, header: tar_header.Header, source: Plain) -> None:
+    def __init__(self, header: tar_header.Header, source: Plain, pointer: str) -> None:
         self.path = header.path
         self.size = header.size
         self.mode = header.mode
         self.is_directory = header.is_directory
         self.link: str | None = None
         self._source = source
+        self._pointer = pointer
         self._left = header.size
 
     @property
@@ -66,14 +67,22 @@ class Entry:
         """Its bytes, in pieces.
 
         Raises:
-            Refused: the archive ends in the middle of it.
+            MalformedManifest: the archive ends in the middle of it, is damaged, or expands too far.
         """
         while self._left:
-            piece = self._source.read(min(_PIECE, self._left))
-            if not piece:
-                raise Refused("It ends in the middle of a file.", "Push it again: it was cut off.", self.path)
+            piece = self._next()
             self._left -= len(piece)
             yield piece
+
+    def _next(self) -> bytes:
+        try:
+            piece = self._source.read(min(_PIECE, self._left))
+            if not piece:
+                raise Refused("It ends in the middle of a file.", "Push it again: it was cut off.")  # noqa: TRY301
+        except Refused as error:
+            located = Refused(error.message, error.suggestion, error.path or self.path)
+            raise refusal(located, self._pointer) from error
+        return piece
 
 
 def entries(file: BinaryIO, limits: Limits = DEFAULT, *, gzipped: bool, pointer: str = "") -> Iterator[Entry]:
@@ -84,7 +93,7 @@ def entries(file: BinaryIO, limits: Limits = DEFAULT, *, gzipped: bool, pointer:
             path inside of it, `pointer` that of its layer.
     """
     try:
-        yield from _entries(file, limits, gzipped)
+        yield from _entries(file, limits, gzipped, pointer)
     except Refused as error:
         raise refusal(error, pointer) from error
 
@@ -115,13 +124,13 @@ def check(layer: Layer, file: BinaryIO, limits: Limits = DEFAULT) -> dict[str, E
     return {entry.path: entry for entry in of_layer(layer, file, limits)}
 
 
-def _entries(file: BinaryIO, limits: Limits, gzipped: bool) -> Iterator[Entry]:
+def _entries(file: BinaryIO, limits: Limits, gzipped: bool, pointer: str) -> Iterator[Entry]:
     source = Gunzip(file, limits.total, limits.ratio) if gzipped else Plain(file, limits.total)
     names = _Names(limits.entries)
     while (header := _next(source)) is not None:
         if header.path:
             names.add(header)
-            entry = Entry(header, source)
+            entry = Entry(header, source, pointer)
             yield entry
             for _ in entry.read():
                 pass
