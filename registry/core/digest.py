@@ -44,6 +44,15 @@ def parse_digest(text: str) -> Digest:
     return Digest(algorithm, encoded)
 
 
+def is_digest(text: str) -> bool:
+    """Whether `text` spells a digest, as `parse_digest` takes them."""
+    try:
+        parse_digest(text)
+    except DigestInvalid:
+        return False
+    return True
+
+
 def parse_algorithm(text: str) -> str:
     """A known digest algorithm by name (`digest-algorithm=` of end-4c).
 
