@@ -30,7 +30,7 @@ Published = Mapping[str, Sequence[Release]]
 
 def unsatisfiable(claims: Sequence[Claim], published: Published) -> Problem:
     """The problem that these claims cannot all be met; claims on one artifact stand together."""
-    ordered = sorted(set(claims), key=lambda claim: (claim.want, str(claim.by or "")))
+    ordered = sorted(set(claims), key=lambda claim: (claim.want.target, str(claim.by or ""), claim.want))
     targets = {claim.want.target: [one for one in ordered if one.want.target == claim.want.target] for claim in ordered}
     unknown = [name for name in targets if not published.get(name)]
     if unknown:
