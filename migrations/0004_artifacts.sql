@@ -232,3 +232,123 @@ CREATE TABLE shares (
     revoked_at timestamptz
 );
 CREATE INDEX shares_release ON shares (release);
+
+-- Releases, as they are written ----------------------------------------------------------------------------------------------------
+
+-- The manifest of a release that stays until it is unpublished: no policy takes it, nor a tag of it.
+CREATE FUNCTION is_released(p_repo bigint, p_digest text) RETURNS boolean LANGUAGE sql STABLE AS $$
+    SELECT EXISTS (
+        SELECT FROM releases WHERE repo = p_repo AND digest = p_digest AND state NOT IN ('unpublished', 'expired')
+    )
+$$;
+
+-- The versions of a repository that goes are never used again, under none of its names.
+CREATE FUNCTION bury_releases() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    INSERT INTO tombstones (name, tag)
+    SELECT n.name, l.tag FROM releases l CROSS JOIN (
+        SELECT old.name UNION SELECT name FROM repository_aliases WHERE repo = old.id
+    ) n WHERE l.repo = old.id AND l.state IN ('published', 'quarantined', 'unpublished') ORDER BY 1, 2
+    ON CONFLICT DO NOTHING;
+    IF TG_OP = 'DELETE' THEN RETURN old; END IF;
+    RETURN new;
+END $$;
+CREATE TRIGGER repositories_bury BEFORE UPDATE OF state ON repositories FOR EACH ROW
+WHEN (old.gated AND new.state = 'deleting') EXECUTE FUNCTION bury_releases();
+-- Once more: a push that was under way may have published since.
+CREATE TRIGGER repositories_bury_late BEFORE DELETE ON repositories FOR EACH ROW
+WHEN (old.gated) EXECUTE FUNCTION bury_releases();
+
+-- Refuses tags that a release has, or had, for whatever else comes: its version, with a v before it or not, and `latest`. Called when
+-- the tags have been written: whoever writes the same ones has committed, or waits.
+CREATE FUNCTION keep_tags(p_repo bigint, p_digest text, p_tags text[]) RETURNS void LANGUAGE plpgsql VOLATILE AS $$
+DECLARE taken text[];
+BEGIN
+    IF NOT EXISTS (SELECT FROM repositories WHERE id = p_repo AND gated) THEN RETURN; END IF;
+    SELECT array_agg(t.name ORDER BY t.name) INTO taken FROM unnest(p_tags) AS t (name)
+    WHERE name = 'latest' OR EXISTS (
+        SELECT FROM releases WHERE repo = p_repo AND tag IN (name, regexp_replace(name, '^v', ''))
+        AND state NOT IN ('rejected', 'expired') AND (digest <> p_digest OR state = 'unpublished')
+    );
+    IF taken IS NOT NULL THEN
+        RAISE SQLSTATE 'GT409' USING MESSAGE = 'release', DETAIL = array_to_string(taken, ',');
+    END IF;
+END $$;
+
+-- A referrer has come: whoever waits for it looks again.
+CREATE FUNCTION wake_release(p_repo bigint, p_digest text) RETURNS void LANGUAGE plpgsql VOLATILE AS $$
+BEGIN
+    UPDATE releases SET due = clock_timestamp()
+    WHERE repo = p_repo AND digest = p_digest AND state IN ('received', 'awaiting-signature', 'scanning');
+    IF FOUND THEN PERFORM pg_notify('releases', ''); END IF;
+END $$;
+
+-- One push: as before, but for tags of releases, and for releases that wait for a referrer.
+CREATE OR REPLACE FUNCTION push_manifest(
+    p_name text, p_digest text, p_type text, p_artifact_type text, p_bytes bytea, p_subject text, p_descriptor text,
+    p_blobs text[], p_children text[], p_sizes bigint[], p_optional text[], p_tags text[], p_sparse text,
+    p_orphans interval, p_fixed text[], p_quota bigint, p_by jsonb
+) RETURNS TABLE (missing text[], wrong text[]) LANGUAGE plpgsql VOLATILE AS $$
+DECLARE r bigint; all_refs text[] := p_blobs || p_children; known text[]; gone text[]; bad text[]; here boolean; count bigint;
+BEGIN
+    r := ensure_repository(p_name, p_by);
+    PERFORM 1 FROM blobs WHERE digest = ANY (all_refs) ORDER BY digest FOR KEY SHARE;
+    PERFORM 1 FROM blob_links WHERE repo = r AND digest = ANY (all_refs) ORDER BY digest FOR KEY SHARE;
+    PERFORM 1 FROM manifests WHERE repo = r AND digest = ANY (p_children || p_subject) ORDER BY digest FOR KEY SHARE;
+    SELECT array(
+        SELECT digest FROM blob_links WHERE repo = r AND digest = ANY (all_refs)
+        UNION SELECT digest FROM manifests WHERE repo = r AND digest = ANY (p_children)
+    ) INTO known;
+    gone := array(SELECT unnest(all_refs) EXCEPT SELECT unnest(known) EXCEPT SELECT unnest(p_optional) ORDER BY 1);
+    IF gone <> '{}' AND NOT (p_sparse = 'all' OR p_sparse = 'index' AND p_blobs = '{}' AND p_children <> '{}') THEN
+        RAISE SQLSTATE 'GT400' USING MESSAGE = 'missing', DETAIL = array_to_string(gone, ',');
+    END IF;
+    bad := array(
+        SELECT d.digest FROM unnest(all_refs, p_sizes) AS d (digest, size)
+        JOIN blob_links l ON l.repo = r AND l.digest = d.digest JOIN blobs b ON b.digest = d.digest
+        WHERE b.size <> d.size AND NOT EXISTS (SELECT FROM manifests m WHERE m.repo = r AND m.digest = d.digest)
+        UNION
+        SELECT d.digest FROM unnest(p_children, p_sizes[cardinality(p_blobs) + 1:]) AS d (digest, size)
+        JOIN manifests m ON m.repo = r AND m.digest = d.digest WHERE octet_length(m.bytes) <> d.size
+    );
+    IF bad <> '{}' THEN RAISE SQLSTATE 'GT400' USING MESSAGE = 'size', DETAIL = array_to_string(bad, ','); END IF;
+    INSERT INTO manifests (repo, digest, type, artifact_type, bytes, subject, descriptor)
+    VALUES (r, p_digest, p_type, p_artifact_type, p_bytes, p_subject, p_descriptor)
+    ON CONFLICT (repo, digest) DO UPDATE SET pushed_at = clock_timestamp();
+    INSERT INTO refs (repo, parent, digest, role)
+    SELECT r, p_digest, d.digest, max(d.role)
+    FROM (SELECT unnest(p_blobs), 'blob' UNION ALL SELECT unnest(p_children), 'child') AS d (digest, role)
+    GROUP BY d.digest ORDER BY 3 ON CONFLICT DO NOTHING;
+    IF p_tags <> '{}' THEN
+        WITH moved AS (
+            INSERT INTO tags AS t (repo, name, digest) SELECT r, n, p_digest FROM unnest(p_tags) n ORDER BY n COLLATE "C"
+            ON CONFLICT (repo, name) DO UPDATE SET digest = excluded.digest, moved_at = clock_timestamp(), ver = t.ver + 1
+            WHERE t.digest = excluded.digest OR t.name <> ALL (p_fixed)
+            RETURNING new.name, old.digest AS was, new.ver
+        )
+        INSERT INTO outbox (kind, repo, body)
+        SELECT 'tag.moved', r, jsonb_build_object('tag', name, 'from', was, 'to', p_digest, 'version', ver) FROM moved;
+        GET DIAGNOSTICS count = ROW_COUNT;
+        IF count < cardinality(p_tags) THEN
+            RAISE SQLSTATE 'GT409' USING MESSAGE = 'tags', DETAIL = (
+                SELECT string_agg(name, ',' ORDER BY name) FROM tags
+                WHERE repo = r AND name = ANY (p_fixed) AND digest <> p_digest
+            );
+        END IF;
+        PERFORM keep_tags(r, p_digest, p_tags);
+    END IF;
+    SELECT EXISTS (SELECT FROM manifests WHERE repo = r AND digest = p_subject) INTO here;
+    IF p_subject IS NOT NULL AND NOT here AND p_orphans IS NOT NULL THEN
+        PERFORM queue_review('subject', r, ARRAY[p_subject], clock_timestamp() + p_orphans);
+    END IF;
+    DELETE FROM review WHERE kind = 'subject' AND repo = r AND key = p_digest;
+    INSERT INTO outbox (kind, repo, body)
+    VALUES ('manifest.pushed', r, jsonb_build_object('digest', p_digest, 'type', p_type, 'subject', p_subject));
+    PERFORM hold(r, p_digest, octet_length(p_bytes), p_quota);
+    IF p_by IS NOT NULL THEN
+        PERFORM note_audit(p_by, 'manifest.pushed', p_name || '@' || p_digest, r,
+            jsonb_build_object('type', p_type, 'tags', to_jsonb(p_tags)));
+    END IF;
+    IF here THEN PERFORM wake_release(r, p_subject); END IF;
+    RETURN QUERY SELECT gone, bad;
+END $$;

@@ -23,6 +23,19 @@ CREATE FUNCTION public.blob_reach(p_repo bigint, p_digest text) RETURNS text
     END FROM repositories r WHERE r.id = p_repo
 $$;
 
+CREATE FUNCTION public.bury_releases() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+    INSERT INTO tombstones (name, tag)
+    SELECT n.name, l.tag FROM releases l CROSS JOIN (
+        SELECT old.name UNION SELECT name FROM repository_aliases WHERE repo = old.id
+    ) n WHERE l.repo = old.id AND l.state IN ('published', 'quarantined', 'unpublished') ORDER BY 1, 2
+    ON CONFLICT DO NOTHING;
+    IF TG_OP = 'DELETE' THEN RETURN old; END IF;
+    RETURN new;
+END $$;
+
 CREATE FUNCTION public.content_state(p_repo bigint, p_digest text) RETURNS text[]
     LANGUAGE plpgsql STABLE
     AS $_$
@@ -171,6 +184,14 @@ BEGIN
     INSERT INTO usage (namespace, bytes) VALUES (n, p_size);
 END $$;
 
+CREATE FUNCTION public.is_released(p_repo bigint, p_digest text) RETURNS boolean
+    LANGUAGE sql STABLE
+    AS $$
+    SELECT EXISTS (
+        SELECT FROM releases WHERE repo = p_repo AND digest = p_digest AND state NOT IN ('unpublished', 'expired')
+    )
+$$;
+
 CREATE FUNCTION public.keep_audit() RETURNS trigger
     LANGUAGE plpgsql
     AS $$
@@ -185,6 +206,22 @@ BEGIN
         END IF;
     END IF;
     RAISE 'Audit rows and seals are neither changed nor deleted.' USING ERRCODE = 'integrity_constraint_violation';
+END $$;
+
+CREATE FUNCTION public.keep_tags(p_repo bigint, p_digest text, p_tags text[]) RETURNS void
+    LANGUAGE plpgsql
+    AS $$
+DECLARE taken text[];
+BEGIN
+    IF NOT EXISTS (SELECT FROM repositories WHERE id = p_repo AND gated) THEN RETURN; END IF;
+    SELECT array_agg(t.name ORDER BY t.name) INTO taken FROM unnest(p_tags) AS t (name)
+    WHERE name = 'latest' OR EXISTS (
+        SELECT FROM releases WHERE repo = p_repo AND tag IN (name, regexp_replace(name, '^v', ''))
+        AND state NOT IN ('rejected', 'expired') AND (digest <> p_digest OR state = 'unpublished')
+    );
+    IF taken IS NOT NULL THEN
+        RAISE SQLSTATE 'GT409' USING MESSAGE = 'release', DETAIL = array_to_string(taken, ',');
+    END IF;
 END $$;
 
 CREATE FUNCTION public.lease_blob(p_name text, p_digest text, p_grace interval) RETURNS TABLE(size bigint, object_key text, content bytea, reach text)
@@ -327,6 +364,7 @@ BEGIN
                 WHERE repo = r AND name = ANY (p_fixed) AND digest <> p_digest
             );
         END IF;
+        PERFORM keep_tags(r, p_digest, p_tags);
     END IF;
     SELECT EXISTS (SELECT FROM manifests WHERE repo = r AND digest = p_subject) INTO here;
     IF p_subject IS NOT NULL AND NOT here AND p_orphans IS NOT NULL THEN
@@ -340,6 +378,7 @@ BEGIN
         PERFORM note_audit(p_by, 'manifest.pushed', p_name || '@' || p_digest, r,
             jsonb_build_object('type', p_type, 'tags', to_jsonb(p_tags)));
     END IF;
+    IF here THEN PERFORM wake_release(r, p_subject); END IF;
     RETURN QUERY SELECT gone, bad;
 END $$;
 
@@ -406,6 +445,15 @@ BEGIN
     END IF;
     INSERT INTO uploads (id, repo, owner, algorithm, expires_at)
     VALUES (p_upload, r, p_owner, p_algorithm, clock_timestamp() + p_life);
+END $$;
+
+CREATE FUNCTION public.wake_release(p_repo bigint, p_digest text) RETURNS void
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+    UPDATE releases SET due = clock_timestamp()
+    WHERE repo = p_repo AND digest = p_digest AND state IN ('received', 'awaiting-signature', 'scanning');
+    IF FOUND THEN PERFORM pg_notify('releases', ''); END IF;
 END $$;
 
 CREATE TABLE public.accounts (
@@ -1102,6 +1150,10 @@ CREATE INDEX usage_namespace ON public.usage USING btree (namespace) INCLUDE (by
 CREATE TRIGGER audit_events_stay BEFORE DELETE OR UPDATE ON public.audit_events FOR EACH ROW EXECUTE FUNCTION public.keep_audit();
 
 CREATE TRIGGER audit_seals_stay BEFORE DELETE OR UPDATE ON public.audit_seals FOR EACH ROW EXECUTE FUNCTION public.keep_audit();
+
+CREATE TRIGGER repositories_bury BEFORE UPDATE OF state ON public.repositories FOR EACH ROW WHEN ((old.gated AND (new.state = 'deleting'::text))) EXECUTE FUNCTION public.bury_releases();
+
+CREATE TRIGGER repositories_bury_late BEFORE DELETE ON public.repositories FOR EACH ROW WHEN (old.gated) EXECUTE FUNCTION public.bury_releases();
 
 ALTER TABLE ONLY public.accounts
     ADD CONSTRAINT accounts_created_by_fkey FOREIGN KEY (created_by) REFERENCES public.accounts(id);

@@ -275,6 +275,16 @@ class Settings:
             "The pause between two runs of the retention policies of namespaces.",
         ),
     ]
+    unpublish_window: Annotated[
+        timedelta,
+        Setting(
+            "UNPUBLISH_WINDOW",
+            "72h",
+            form.DURATION_OR_NEVER,
+            "How long after its publication a version may be unpublished; later, or with 0 ever, an admin of its "
+            "namespace must force it.",
+        ),
+    ]
     header_timeout: Annotated[
         timedelta, Setting("HEADER_TIMEOUT", "10s", form.DURATION, "The time for the header section of a request.")
     ]

@@ -107,6 +107,10 @@ class Guard:
         verdict = decide(caller.actor, name, look.place, look.held, Right.PULL)
         return look if verdict is Verdict.ALLOWED else None
 
+    async def may_pull(self, caller: Caller, name: str) -> bool:
+        """Whether the caller may pull from a repository, whatever its token lists."""
+        return Right.PULL in (await self.look(caller, name)).held
+
     async def caller(self, scope: _Scope, *, may_be_late: bool = False) -> Caller:
         """Who sent a request; whoever sends nothing is anonymous. Failed checks of credentials are counted.
 

@@ -101,6 +101,7 @@ def _policy(settings: Settings) -> Policy:
         max_blob_size=settings.max_blob_size,
         small_blob=settings.small_blob,
         max_uploads=settings.max_uploads,
+        unpublish_window=settings.unpublish_window,
     )
 
 

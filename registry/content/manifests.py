@@ -81,6 +81,18 @@ async def record(shelf: Shelf, name: str, manifest: Manifest, tags: list[str], t
             )
 
 
+async def place(connection: object, shelf: Shelf, name: str, manifest: Manifest, tags: list[str], terms: Terms) -> None:
+    """The same in the caller's transaction, for a manifest of which nothing may be missing. See `refusals.telling`."""
+    await sql.push(connection, name, manifest, tags, Rules("none", shelf.policy.orphans, terms))
+
+
+async def discard(connection: object, shelf: Shelf, repo: int, digest: str) -> None:
+    """Remove a manifest and its tags in the caller's transaction, which knows that they may go; if they are there."""
+    if await sql.lock(connection, repo, digest):
+        await sql.delete(connection, repo, digest, shelf.policy.grace)
+        await sql.emit(connection, events.MANIFEST_DELETED, repo, json.dumps({"digest": digest}))
+
+
 async def delete(
     shelf: Shelf, name: str, digest: Digest, terms: Terms = OPEN_TERMS, still: Still | None = None
 ) -> None:
@@ -96,10 +108,10 @@ async def delete(
         repo = await sql.lock_repository(connection, name)
         if repo is None:
             return False
-        await _refuse_contained(connection, repo, digest)  # first without a lock: pushers of indexes hold that row
+        await refuse_contained(connection, repo, digest)  # first without a lock: pushers of indexes hold that row
         if not await sql.lock(connection, repo, str(digest)):
             return False
-        await _refuse_contained(connection, repo, digest)
+        await refuse_contained(connection, repo, digest)
         if still is not None and not await still(connection, repo):
             return False
         await _remove(connection, shelf, Target(name, repo, str(digest)), terms)
@@ -126,7 +138,12 @@ def _refuse_fixed(name: str, tags: list[str], terms: Terms) -> None:
         raise stays(name, fixed, terms)
 
 
-async def _refuse_contained(connection: object, repo: int, digest: Digest) -> None:
+async def refuse_contained(connection: object, repo: int, digest: Digest | str) -> None:
+    """Nothing, when no index here contains the manifest.
+
+    Raises:
+        Unsupported: some do; `detail` names them.
+    """
     parents = await sql.parents(connection, repo, str(digest), _NAMED_PARENTS)
     if parents:
         raise Unsupported(

@@ -44,6 +44,8 @@ def _told(error: asyncpg.PostgresError, name: str, terms: Terms) -> RegistryErro
             return unknown_name(name)
         case "GT507":
             return _too_much(name, message, detail)
+        case "GT409" if message == "release":
+            return taken(name, detail.split(","))
         case "GT409":
             return stays(name, detail.split(","), terms)
         case "GT400":
@@ -82,6 +84,15 @@ def stays(name: str, tags: list[str], terms: Terms) -> Conflict:
     return Conflict(
         f"Tags of {name} stay where they are by the policy of its namespace: {said}. Use another tag.",
         detail={"reason": "TAG_IMMUTABLE", "tags": tags},
+    )
+
+
+def taken(name: str, tags: list[str]) -> Conflict:
+    """These tags name releases, which never change, or follow them."""
+    return Conflict(
+        f"{', '.join(tags)} of {name} belongs to its releases: a version names for ever what was published as it, and "
+        "latest follows the highest one. Use another tag.",
+        detail={"reason": "TAG_OF_RELEASE", "tags": tags},
     )
 
 

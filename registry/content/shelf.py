@@ -21,6 +21,7 @@ class Policy:
         max_blob_size: bytes; None without limit.
         small_blob: up to so many bytes a blob lies in its row, where one commit makes it durable, not in the store.
         max_uploads: open sessions per repository.
+        unpublish_window: how long after its publication a version may be unpublished without force.
     """
 
     grace: timedelta
@@ -30,6 +31,7 @@ class Policy:
     max_blob_size: int | None
     small_blob: int
     max_uploads: int
+    unpublish_window: timedelta
 
 
 @dataclass(frozen=True, slots=True)

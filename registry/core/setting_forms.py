@@ -218,6 +218,9 @@ DURATION: Final = Form("a duration such as `500ms`, `30s`, `15m`, `24h` or `7d`"
 DURATION_OR_KEEP: Final = Form(
     "a duration such as `24h` or `30d`, or `keep`", lambda text: None if text == "keep" else _duration(text)
 )
+DURATION_OR_NEVER: Final = Form(
+    "a duration such as `24h` or `30d`, or 0", lambda text: timedelta() if text == "0" else _duration(text)
+)
 SECRET: Final = Form("a text of at least 32 characters", _secret)
 SMTP: Final = Form("`smtp://host` or `smtps://host`, with `user:password@` and a port or without", _smtp)
 MAIL_ADDRESS: Final = Form("an e-mail address", _address)

@@ -65,3 +65,13 @@ class Gate(Protocol):
 
     async def readable(self, caller: Caller, name: str) -> Look | None:
         """What the caller may do in a repository, when it may pull from it within what its token lists."""
+
+    async def may_pull(self, caller: Caller, name: str) -> bool:
+        """Whether the caller may pull from a repository, whatever its token lists."""
+
+    async def charge_upload(self, scope: MutableMapping[str, Any], caller: Caller) -> None:
+        """Count an artifact that the caller publishes.
+
+        Raises:
+            TooManyRequests: it has published too many.
+        """

@@ -5,6 +5,7 @@ from typing import Final
 
 from registry.admission import pull, retire
 from registry.admission.push import Pushed, Receipt, push
+from registry.admission.releasing import EVERYBODY, Publisher
 from registry.content.model import MANIFEST_LIMIT
 from registry.content.visibility import LIVE
 from registry.core.digest import Digest
@@ -60,7 +61,22 @@ async def write(call: Call) -> Answer:
     raw = await read_all(call.receive, MANIFEST_LIMIT, call.body_timeout)
     content_type = call.request.headers.get("content-type")
     pushed = Pushed(raw, content_type, reference, tags)
-    return _created(call.asked, await push(call.shelf, call.name, pushed, call.terms))
+    return _created(call.asked, await push(call.shelf, call.name, pushed, call.terms, _publisher(call)))
+
+
+def _publisher(call: Call) -> Publisher:
+    """The caller as one who publishes; in an open registry everything is for everybody, and nothing is counted."""
+    if call.is_open:
+        return EVERYBODY
+    caller, scope = call.admission.caller, call.request.scope
+
+    async def may_pull(name: str) -> bool:
+        return await call.gate.may_pull(caller, name)
+
+    async def charge() -> None:
+        await call.gate.charge_upload(scope, caller)
+
+    return Publisher(may_pull, charge)
 
 
 def _created(name: str, receipt: Receipt) -> Answer:

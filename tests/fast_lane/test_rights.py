@@ -40,6 +40,12 @@ class Doorkeeper:
     async def readable(self, caller: Caller, name: str) -> Look | None:  # noqa: ARG002 - as Gate
         return None
 
+    async def may_pull(self, caller: Caller, name: str) -> bool:  # noqa: ARG002 - as Gate
+        return False
+
+    async def charge_upload(self, scope: MutableMapping[str, Any], caller: Caller) -> None:
+        """Nothing is counted."""
+
 
 @pytest.fixture
 async def kept(start: Start) -> tuple[Registry, Doorkeeper]:

@@ -286,6 +286,18 @@ class DirectoryStore:
         except OSError as error:
             raise self._refusal(error) from error
 
+    def piece(self, key: str, start: int, size: int) -> bytes:
+        """At most `size` bytes of an object, to be read in a thread.
+
+        Raises:
+            as `open`.
+        """
+        descriptor = self.open(key)
+        try:
+            return os.pread(descriptor, size, start)
+        finally:
+            os.close(descriptor)
+
     async def read(self, key: str, start: int, size: int) -> bytes:
         """At most `size` bytes of an object; a thread waits for the disk, if they are not in memory.
 
