@@ -106,9 +106,7 @@ async def state(shelf: Any, artifact: Artifact) -> str | None:
 async def tags(client: httpx.AsyncClient, name: str = "users/alice/hello") -> dict[str, str]:
     """The tags of a repository, and what they name."""
     listed = (await client.get(f"/v2/{name}/tags/list")).json()["tags"]
-    return {
-        tag: (await client.head(f"/v2/{name}/manifests/{tag}")).headers["docker-content-digest"] for tag in listed
-    }
+    return {tag: (await client.head(f"/v2/{name}/manifests/{tag}")).headers["docker-content-digest"] for tag in listed}
 
 
 def reason(answer: httpx.Response) -> Any:
