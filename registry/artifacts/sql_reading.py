@@ -255,9 +255,9 @@ WITH asked AS (
     LEFT JOIN namespaces n ON n.id = s.namespace AND n.state = 'live'
 ), found AS (
     SELECT DISTINCT ON (q.asked) q.asked, r.id, r.name FROM asked q JOIN LATERAL (
-        SELECT o.id, o.name, o.namespace, o.visibility FROM repositories o WHERE o.name = q.name AND o.state = 'live'
+        SELECT o.* FROM repositories o WHERE o.name = q.name AND o.state = 'live'
         UNION ALL
-        SELECT o.id, o.name, o.namespace, o.visibility FROM repository_aliases x JOIN repositories o ON o.id = x.repo
+        SELECT o.* FROM repository_aliases x JOIN repositories o ON o.id = x.repo
         WHERE x.name = q.name AND o.state = 'live'
         LIMIT 1
     ) r ON {seen} ORDER BY q.asked, r.name DESC
