@@ -21,6 +21,12 @@ ENTRIES: Final = {
     "account": ("account", "Make an account, verify its address, change or reset its password, end its sessions."),
     "key": ("key", "Make, list, rotate and revoke API keys."),
     "namespace": ("namespace", "Namespaces: members, teams, grants, robots, policies, visibility."),
+    "module": ("module", "Modules: publish, find, install and look after them."),
+    "plugin": ("plugin", "Plugins: publish, find, install and look after them."),
+    "model": ("model", "Models: publish and fetch them."),
+    "agent": ("agent", "Agents: publish, install and run them."),
+    "template": ("template", "Templates: publish them."),
+    "search": ("search", "Search for artifacts of every type."),
     "completion": ("completion", "Print the completion script of a shell."),
 }
 
@@ -31,8 +37,8 @@ def gati() -> None:
     """Publish to, pull from and look after a Gati registry.
 
     It ends with 0 when it did what it was asked, else with 1 for a wrong use, 2 when the registry cannot be reached, 3
-    when you are not logged in, 5 when there is no such thing, 6 when a right, a policy or a limit forbids it, and 7
-    when what is there already forbids it.
+    when you are not logged in, 4 when something is not what its digest says, 5 when there is no such thing, 6 when a
+    right, a policy or a limit forbids it, and 7 when what is there already forbids it.
     """
 
 

@@ -18,7 +18,7 @@ from registry.cli.api import Credential
 from registry.cli.downloading import DAMAGED, Download, Target
 from registry.cli.open_uploads import OpenUploads
 from registry.cli.output import Output
-from registry.cli.problems import Problem, Tampered
+from registry.cli.problems import Missing, Problem, Tampered
 from registry.cli.uploading import Blob, Upload
 from registry.cli.wire import LIST_LIMIT, Ask, Reply, Wire, warnings_of
 from registry.core.digest import digest_of, parse_digest
@@ -114,6 +114,20 @@ class Oci:
             Halted: `halt` was called.
         """
         Upload(self._wire, self._kept, Blob(repository, digest, size, open, moved)).run()
+
+    def mount(self, repository: str, digest: str, source: str) -> None:
+        """Have a repository hold a blob that another one has (end-11).
+
+        Raises:
+            Problem: the other has none, or the caller may not pull from there.
+        """
+        if repository == source or self.exists(repository, digest):
+            return
+        params = (("mount", digest), ("from", source))
+        path = f"/v2/{repository}/blobs/uploads/"
+        reply = self._wire.call(Ask("POST", path, repository, _PUSH, {"Content-Length": "0"}, params))
+        if reply.status != httpx.codes.CREATED:
+            raise Missing(f"{source} has no blob {digest} that could be taken over to {repository}.")
 
     def push_bytes(self, repository: str, content: bytes) -> str:
         """Have a repository hold a small blob; its digest."""

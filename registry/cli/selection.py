@@ -1,0 +1,150 @@
+"""Which files of a folder are packed; secrets and what tools leave behind never are."""
+
+import os
+import re
+import stat
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+from registry.cli import globs
+from registry.cli.problems import Problem
+
+IGNORE: Final = ".gatiignore"
+MOST: Final = 100_000
+_TOOLS: Final = globs.words(
+    ".git .hg .svn CVS node_modules gati_modules .DS_Store Thumbs.db __pycache__/ .venv/ *.swp *~ .gatiignore"
+)
+_SECRETS: Final = globs.words(
+    ".env .env.* !.env.example !.env.sample !.env.template !.env.dist .npmrc .netrc .pypirc .git-credentials "
+    "id_rsa id_dsa id_ecdsa id_ed25519 *.p12 *.pfx *.jks *.keystore *.kdbx .ssh/ .aws/ .gnupg/ .docker/config.json"
+)
+_KEY: Final = re.compile(rb"\s*-----BEGIN (?:[A-Z0-9]+ )*PRIVATE KEY-----")
+_KEY_HEAD: Final = 256
+_IGNORE_LIMIT: Final = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class File:
+    """A file, or a link, of a folder: its path from there with `/`, and where it lies."""
+
+    path: str
+    place: Path
+    size: int
+    is_executable: bool = False
+    link: str | None = None
+
+
+@dataclass(slots=True)
+class Choice:
+    """What is packed, in the order of the bytes of the paths, and what is not: secrets, and what tools leave."""
+
+    files: list[File] = field(default_factory=list)
+    secrets: list[str] = field(default_factory=list)
+    tools: list[str] = field(default_factory=list)
+
+
+def choose(root: Path, wanted: Sequence[str] | None = None, leave: Sequence[Path] = ()) -> Choice:
+    """The files of a folder that the globs `wanted` name (None: all), without what `.gatiignore` names.
+
+    `leave` are files and folders that are something else, such as what is being built.
+
+    Raises:
+        Problem: there are too many, one is neither file nor link, or a link leads out of the folder.
+    """
+    rules = globs.patterns(_text(root / IGNORE))
+    includes = None if wanted is None else tuple(found for one in wanted if (found := _include(one)) is not None)
+    left = {path.resolve() for path in leave}
+    choice = Choice()
+    for path, place in _walk(root, "", rules, choice):
+        if (left and place.resolve() in left) or (includes is not None and not globs.is_covered(path, includes)):
+            continue
+        if globs.is_ignored(path, _SECRETS, is_folder=False) or _is_key(place):
+            choice.secrets.append(path)
+            continue
+        choice.files.append(_file(root, path, place))
+        if len(choice.files) > MOST:
+            raise Problem(
+                f"{root} has more than {MOST} files.", f"Name what is to be packed in `files`, or in {IGNORE}."
+            )
+    choice.files.sort(key=lambda file: os.fsencode(file.path))
+    return choice
+
+
+def _walk(root: Path, below: str, rules: Sequence[globs.Pattern], choice: Choice) -> Iterator[tuple[str, Path]]:
+    try:
+        entries = sorted(os.scandir(root / below), key=lambda entry: entry.name)
+    except OSError as error:
+        raise Problem(f"{root / below} cannot be read: {error.strerror}.") from error
+    for entry in entries:
+        path = f"{below}{entry.name}"
+        is_folder = entry.is_dir(follow_symlinks=False)
+        if globs.is_ignored(path, _TOOLS, is_folder=is_folder):
+            choice.tools.append(path)
+        elif is_folder and globs.is_ignored(path, _SECRETS, is_folder=True):
+            choice.secrets.append(path)
+        elif not globs.is_ignored(path, rules, is_folder=is_folder):
+            if is_folder:
+                yield from _walk(root, f"{path}/", rules, choice)
+            else:
+                yield path, root / path
+
+
+def _include(text: str) -> globs.Pattern | None:
+    """A glob of `files` names from the folder on, unlike one of an ignore file: `*.js` is not `src/a.js`."""
+    negated = text.startswith("!")
+    inner = text[1:] if negated else text
+    inner = inner.removeprefix("./")
+    return globs.pattern(("!" if negated else "") + "/" + inner.lstrip("/"))
+
+
+def _file(root: Path, path: str, place: Path) -> File:
+    try:
+        path.encode()
+    except UnicodeEncodeError as error:
+        raise Problem(f"The name {path!r} is not UTF-8.", f"Rename it, or name it in {IGNORE}.") from error
+    found = place.lstat()
+    if stat.S_ISLNK(found.st_mode):
+        return File(path, place, 0, link=_link(root, path, place))
+    if not stat.S_ISREG(found.st_mode):
+        raise Problem(f"{place} is neither a file nor a link.", f"Remove it, or name it in {IGNORE}.")
+    return File(path, place, found.st_size, bool(found.st_mode & stat.S_IXUSR))
+
+
+def _link(root: Path, path: str, place: Path) -> str:
+    target = str(place.readlink())
+    inside = os.path.normpath(f"{path}/../{target}")
+    if target.startswith("/") or inside == ".." or inside.startswith("../"):
+        raise Problem(
+            f"The link {path} leads out of {root}, to {target}.",
+            f"Put the file itself there, or name the link in {IGNORE}.",
+        )
+    return target
+
+
+def _is_key(place: Path) -> bool:
+    try:
+        if not stat.S_ISREG(place.lstat().st_mode):
+            return False
+        with place.open("rb") as file:
+            return _KEY.match(file.read(_KEY_HEAD)) is not None
+    except OSError as error:
+        raise Problem(
+            f"{place} cannot be read: {error.strerror}.", f"Name it in {IGNORE} if it is not meant."
+        ) from error
+
+
+def _text(path: Path) -> str:
+    try:
+        with path.open("rb") as file:
+            content = file.read(_IGNORE_LIMIT + 1)
+        if len(content) > _IGNORE_LIMIT:
+            raise Problem(f"{path} is larger than {_IGNORE_LIMIT >> 20} MiB.")
+        return content.decode()
+    except FileNotFoundError:
+        return ""
+    except UnicodeDecodeError as error:
+        raise Problem(f"{path} is not UTF-8.") from error
+    except OSError as error:
+        raise Problem(f"{path} cannot be read: {error.strerror}.") from error
