@@ -82,6 +82,7 @@ PURE_ARTIFACTS = (
     "common_schema",
     "evaluator",
     "formats",
+    "gtype_shapes",
     "gtypes",
     "identity",
     "layers",

@@ -11,7 +11,7 @@ from registry.core.pointers import pointer
 MOST: Final = 200
 LONGEST: Final = 128
 _FORM: Final = re.compile(
-    r"(?P<domain>[a-z][a-z0-9-]*)(?::(?P<action>[a-z][a-z0-9_-]*)(?::(?P<resource>[a-z0-9*][a-z0-9._/*@+-]*))?)?"
+    r"(?P<domain>[a-z][a-z0-9-]*)(?::(?P<action>[a-z][a-z0-9_-]*)(?::(?P<resource>[a-z0-9*/.~_][a-z0-9._/*@+~-]*))?)?"
 )
 _DOTTED: Final = re.compile(r"[a-z][a-z0-9-]*\.[a-z][a-z0-9_-]*")
 _DOMAINS: Final = {"database": "db", "logging": "log"}
@@ -59,7 +59,15 @@ def gather(config: Mapping[str, Any]) -> tuple[str, ...]:
     found: set[str] = set()
     for base, holder in places:
         declared = holder.get("capabilities")
-        for index, item in enumerate(declared if isinstance(declared, list) else ()):
+        listed = declared if isinstance(declared, list) else []
+        if len(listed) > MOST:
+            raise MalformedManifest(
+                f"It declares {len(listed)} capabilities; {MOST} is the limit.",
+                pointer=f"{base}/capabilities",
+                value=len(listed),
+                suggestion="Declare whole domains, such as db for db:read and db:write.",
+            )
+        for index, item in enumerate(listed):
             found.add(_one(item, base + pointer("capabilities", index)))
     return tuple(sorted(found))
 

@@ -23,8 +23,8 @@ from registry.core import strict_json
 from registry.core.errors import CircularDependency, MalformedManifest
 from registry.core.pointers import pointer
 
-VALUES: Final = 100_000
-"""JSON values that a Gati manifest has at most."""
+VALUES: Final = 50_000
+"""Commas that a Gati manifest has at most, and with them values."""
 
 _NUL: Final = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
 _RELATIONS: Final = {"dev": "dev", "peer": "peer"}
@@ -55,6 +55,8 @@ def read_config(raw: bytes) -> dict[str, Any]:
     """
     if len(raw) > CONFIG_LIMIT:
         raise _unreadable(f"is {len(raw)} bytes long; {CONFIG_LIMIT} is the limit", "Move large values into layers.")
+    if raw.count(b",") > VALUES:
+        raise _unreadable(f"holds more than {VALUES} commas, and so too many values", "Move large lists into layers.")
     try:
         value = strict_json.parse(raw)
     except strict_json.Ambiguous as error:
@@ -136,20 +138,6 @@ def _check_values(raw: bytes, value: dict[str, Any]) -> None:
         raise _unreadable("holds half of a surrogate pair", "Write whole characters.") from error
     except ValueError as error:
         raise _unreadable("holds a number that is too large", "Write finite numbers.") from error
-    if raw.count(b",") + raw.count(b":") > VALUES and _count(value) > VALUES:
-        raise _unreadable(f"holds more than {VALUES} values", "Move large lists into layers.")
-
-
-def _count(value: Any) -> int:
-    stack, count = [value], 0
-    while stack:
-        inner = stack.pop()
-        count += 1
-        if isinstance(inner, dict):
-            stack.extend(inner.values())
-        elif isinstance(inner, list):
-            stack.extend(inner)
-    return count
 
 
 def _unreadable(what: str, suggestion: str) -> MalformedManifest:

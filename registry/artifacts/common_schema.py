@@ -24,6 +24,12 @@ def texts(description: str, most: int = 200, **more: Any) -> dict[str, Any]:
     return {"type": "array", "items": item, "maxItems": most, "description": description} | more
 
 
+def wanted(what: str, *examples: str) -> dict[str, Any]:
+    """A range of versions; of few parts, so that judging it stays cheap."""
+    form = r"^[^\s|]+([\s|]+[^\s|]+){0,5}$"
+    return text(f"A range of {what}, of at most six parts.", 128, pattern=form, examples=list(examples))
+
+
 def settings(description: str, example: dict[str, Any]) -> dict[str, Any]:
     """A list of variables that an artifact is given where it runs."""
     properties = {
@@ -45,7 +51,7 @@ DEPENDENCY: Final[dict[str, Any]] = {
         "name": text(
             "A name: of the same namespace, @slug/name, or users/slug/name.", 512, examples=["@gati-official/db"]
         ),
-        "version": {"type": "string", "maxLength": 128, "description": "A range of versions.", "examples": ["^1.2.0"]},
+        "version": wanted("versions", "^1.2.0", ">=1.4.0 <3"),
         "optional": {"type": "boolean", "description": "Whether it may be missing.", "examples": [True]},
         "kind": {"enum": ["runtime", "dev", "peer"], "description": "What it is needed for."},
     },
@@ -55,8 +61,8 @@ _ENGINES: Final[dict[str, Any]] = {
     "description": "Ranges of versions of what runs the artifact.",
     "examples": [{"gati": ">=1.0.0"}],
     "properties": {
-        "gati": text("A range of versions of Gati.", 128, examples=[">=1.0.0"]),
-        "node": text("A range of versions of Node.js.", 128, examples=[">=18"]),
+        "gati": wanted("versions of Gati", ">=1.0.0"),
+        "node": wanted("versions of Node.js", ">=18"),
     },
 }
 _NETWORK: Final[dict[str, Any]] = {

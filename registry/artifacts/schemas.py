@@ -1,6 +1,7 @@
 """Gati manifests against the JSON Schema of their type; what is wrong, where, and what to write instead. Pure."""
 
 import difflib
+import itertools
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
@@ -13,6 +14,7 @@ from registry.core.errors import MalformedManifest
 from registry.core.pointers import under
 
 _COMPILED: Final[dict[str, jsonschema_rs.Draft202012Validator]] = {}
+_NEAR: Final = 80
 _WORDS: Final = {
     "type": "is of the wrong JSON type",
     "enum": "is none of the words that it may be",
@@ -74,7 +76,10 @@ def validate_part(
 
 def did_you_mean(given: object, words: Iterable[str]) -> str:
     """` Did you mean x?` for the word that is nearest to what was given, else nothing."""
-    near = difflib.get_close_matches(given[:100], list(words), 1, 0.6) if isinstance(given, str) else []
+    if not isinstance(given, str) or len(given) > _NEAR:
+        return ""
+    some = (word for word in words if len(word) <= _NEAR)
+    near = difflib.get_close_matches(given, list(itertools.islice(some, 200)), 1, 0.6)
     return f" Did you mean {near[0]}?" if near else ""
 
 

@@ -56,7 +56,11 @@ def need_file(path: str, files: Collection[str], place: str, **more: Any) -> Non
         return
     name = wanted.rpartition("/")[2]
     same = [one for one in files if one.rpartition("/")[2] == name][:3]
-    near = same or difflib.get_close_matches(wanted, list(files)[:5000], 3) or sorted(files)[:3]
+    near = (
+        same
+        or difflib.get_close_matches(wanted, [one for one in list(files)[:1000] if len(one) < 100], 3)
+        or sorted(files)[:3]
+    )
     hint = f"Build before you publish, or write one that is there: {', '.join(near)[:400]}." if near else "It is empty."
     raise MalformedManifest(
         f"The layer has no file {wanted[:200]!r}.", pointer=place, value=path, suggestion=hint, **more

@@ -74,16 +74,16 @@ def pinned(config: Mapping[str, Any], written: list[str], place: str, relation: 
         MalformedManifest: one is no reference, or is there twice.
     """
     resolved = config["config"].get("resolved", {})
-    found: list[Wanted] = []
+    found: dict[str, Wanted] = {}
     for index, reference in enumerate(written):
         at = place + pointer(index)
         parsed = references.parse(reference, at)
-        if any(one.reference == reference for one in found):
+        if reference in found:
             raise MalformedManifest("It is there twice.", pointer=at, value=reference, suggestion="Leave one out.")
         wanted = parsed.version if parsed.version is not None and versions.is_range(parsed.version) else "*"
         digest = parsed.digest or resolved.get(reference)
-        found.append(Wanted(at, reference, wanted, relation, digest=digest, must_pin=True, **more))
-    return tuple(found)
+        found[reference] = Wanted(at, reference, wanted, relation, digest=digest, must_pin=True, **more)
+    return tuple(found.values())
 
 
 def _wants(config: Mapping[str, Any]) -> tuple[Wanted, ...]:
