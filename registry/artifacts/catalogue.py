@@ -4,12 +4,17 @@ from typing import Final
 
 from registry.artifacts.model import Kind
 from registry.artifacts.types import (
+    agent,
+    model,
     module_binary,
     module_external,
     module_node,
     module_oci,
     module_wasm,
     plugin,
+    snapshot,
+    template,
+    transformer,
 )
 
 KINDS: Final[tuple[Kind, ...]] = (
@@ -19,6 +24,11 @@ KINDS: Final[tuple[Kind, ...]] = (
     module_binary.KIND,
     module_external.KIND,
     plugin.KIND,
+    model.KIND,
+    agent.KIND,
+    template.KIND,
+    snapshot.KIND,
+    transformer.KIND,
 )
 BY_NAME: Final = {kind.name: kind for kind in KINDS}
 BY_ARTIFACT_TYPE: Final = {kind.artifact_type: kind for kind in KINDS}

@@ -193,12 +193,12 @@ def _gtype_layers(submission: Submission) -> list[tuple[str, bytes]]:
 def _extract(
     submission: Submission, held: tuple[str, ...], wants: tuple[Wanted, ...], gtype_hash: str | None
 ) -> Extract:
-    config = submission.config
+    config, noted = submission.config, submission.kind.notes
     readme = next((layer for layer in submission.layers if layer.media_type == README), None)
     return Extract(
         version=config["version"],
         description=config.get("description", ""),
-        keywords=tuple(dict.fromkeys(config.get("keywords", ()))),
+        keywords=tuple(dict.fromkeys((*config.get("keywords", ()), *(noted(config) if noted else ())))),
         capabilities=held,
         license=config.get("license"),
         language=config.get("language"),

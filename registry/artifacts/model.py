@@ -179,6 +179,7 @@ class Kind:
         check: what a schema cannot say; raises ArtifactInvalid.
         wants: other artifacts that it names beside `dependencies`.
         referrers: what may come as referrers of these artifact types instead.
+        notes: words about it that lists show beside its keywords.
         takes_index: whether an index may carry the type, with a manifest for each platform.
         config_in_referrer: whether the Gati manifest is a referrer (`application/vnd.gati.manifest.v1`).
     """
@@ -195,6 +196,7 @@ class Kind:
     check: Callable[[Submission], None] | None = None
     wants: Callable[[Mapping[str, Any]], tuple[Wanted, ...]] | None = None
     referrers: Mapping[str, Referrer] = field(default_factory=dict)
+    notes: Callable[[Mapping[str, Any]], tuple[str, ...]] | None = None
     takes_index: bool = False
 
     @property
