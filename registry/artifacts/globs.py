@@ -1,4 +1,4 @@
-"""Patterns of paths: `*` and `?` inside of one part, `**` for any number of folders, `dir/` for all in it. Pure."""
+"""Patterns of paths: `*` and `?` in one part, `**` for any number of folders, a folder for all in it. Pure."""
 
 from collections.abc import Iterable, Sequence
 from typing import Final
@@ -22,7 +22,7 @@ def fault(glob: str) -> str | None:
 
 
 def matches(glob: str, path: str) -> bool:
-    """Whether a path, relative and with `/`, is one that the pattern means; in time that grows with both lengths."""
+    """Whether a pattern means a file, or a folder that it lies in; in time that grows with both lengths."""
     return _match(_parts(glob), path.split("/"))
 
 
@@ -56,7 +56,7 @@ def _match(wanted: list[str], parts: list[str]) -> bool:
             reach = [at >= first for at in range(len(reach))]
         else:
             reach = [False] + [reach[at] and _matches_part(pattern, part) for at, part in enumerate(parts)]
-    return reach[-1]
+    return any(reach[1:])
 
 
 def _matches_part(pattern: str, text: str) -> bool:
