@@ -26,7 +26,10 @@ ENTRIES: Final = {
     "model": ("model", "Models: publish and fetch them."),
     "agent": ("agent", "Agents: publish, install and run them."),
     "template": ("template", "Templates: publish them."),
+    "init": ("init", "Make a project from a template."),
+    "snapshot": ("snapshot", "Snapshots: keep what a project has, restore and share it."),
     "search": ("search", "Search for artifacts of every type."),
+    "doctor": ("doctor", "See whether everything that gati works with is in order."),
     "completion": ("completion", "Print the completion script of a shell."),
 }
 

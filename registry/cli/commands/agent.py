@@ -8,6 +8,7 @@ from registry.cli.commands_of import Lazy
 
 ENTRIES: Final = {
     "publish": ("publish_module:agent", "Publish an agent."),
+    "run": ("agent_run", "Run an agent, which can do only what it declares and you allow."),
     "info": ("info", "Show what it is."),
     "unpublish": ("retire:unpublish", "Take back a release."),
     "deprecate": ("retire:deprecate", "Warn everybody who uses a release."),

@@ -8,6 +8,8 @@ from registry.cli.commands_of import Lazy
 
 ENTRIES: Final = {
     "publish": ("publish_module:model", "Publish a model."),
+    "pull": ("model_pull", "Fetch the files of a model."),
+    "card": ("model_card", "Show the card of a model."),
     "info": ("info", "Show what it is."),
     "unpublish": ("retire:unpublish", "Take back a release."),
     "deprecate": ("retire:deprecate", "Warn everybody who uses a release."),
