@@ -46,13 +46,17 @@ async def resolve(shelf: Shelf, home: str, wants: tuple[Wanted, ...], may_pull: 
 
 
 async def _released(shelf: Shelf, names: Iterable[str], may_pull: MayPull) -> dict[str, list[Found]]:
-    """The published releases by the names that were asked for, of repositories that the publisher may pull from."""
+    """The published releases by the names that were asked for, of repositories that the publisher may pull from.
+
+    The right is asked for before anything is looked up: what is hidden costs what is absent costs.
+    """
+    allowed = [name for name in sorted(names) if await may_pull(name)]
     async with shelf.db.connection() as connection:
-        rows = await sql_resolving.published(connection, sorted(names))
+        rows = await sql_resolving.published(connection, allowed)
     found: dict[str, list[Found]] = {}
     for row in rows:
         found.setdefault(row.asked, []).append(row)
-    return {name: rows for name, rows in found.items() if await may_pull(name)}
+    return found
 
 
 async def _one(
@@ -119,7 +123,8 @@ async def _refuse_absent(shelf: Shelf, home: str, want: Wanted, reference: Refer
         names = await sql_resolving.names(connection, sorted(homes), _LOOKED_AT)
     by_name = {name.rpartition("/")[2]: name for name in sorted(names)}
     near = difflib.get_close_matches(reference.name, list(by_name), _NEAREST, 0.5)
-    shown = [by_name[name] for name in near if await may_pull(by_name[name])]
+    asked = [by_name[name] for name in near] + [home] * (_NEAREST - len(near))  # as many, whatever is hidden
+    shown = [name for name in asked if await may_pull(name) and name != home]
     suggestion = f"Did you mean {', '.join(shown)}?" if shown else "Publish it first, or write another name."
     if reference.slug is None:
         raise AmbiguousReference(

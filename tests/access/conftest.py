@@ -12,7 +12,7 @@ from tests.conftest import running
 @pytest.fixture
 async def world(environ: dict[str, str], emptied: None) -> AsyncIterator[World]:
     """Closed, with shared counters, and with limits above what tests do."""
-    limits = {f"RATE_LIMIT_{name}": "0" for name in ("TRANSFER", "AUTH", "GENERAL", "SIGNED_IN")}
+    limits = {f"RATE_LIMIT_{name}": "0" for name in ("TRANSFER", "AUTH", "GENERAL", "SIGNED_IN", "UPLOAD")}
     async with running(load(environ | {"ACCESS": "closed", "SINGLE_HOST": "true"} | limits)) as application:
         found = World(application)
         found.administrator = await found.user("keeper")
