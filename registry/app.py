@@ -19,7 +19,7 @@ from registry.config import Settings
 from registry.content import repositories
 from registry.content.shelf import Shelf
 from registry.core.errors import RouteUnknown, Unavailable
-from registry.infra.http.boundary import Boundary
+from registry.infra.http.boundary import SHARES, Boundary
 from registry.infra.http.lane import Lane, account
 from registry.infra.http.serving import LANE, TICK
 from registry.infra.telemetry import metrics
@@ -65,6 +65,7 @@ class Application:
             identifier=lambda: self.access().identifier,
             remove_repository=lambda name: repositories.delete(self.shelf(), name, OPERATOR),
             shelf=self.shelf,
+            max_archive=settings.max_archive_size,
         )
 
     def _refused(self, by: By, action: str, target: str, namespace: int | None) -> None:
@@ -104,7 +105,7 @@ class Application:
             await self.oci(scope, receive, send)
         elif path == "/token":
             await self._token(scope, receive, send)
-        elif path.startswith("/v1/"):
+        elif path.startswith(("/v1/", SHARES)):
             await self._rest(scope, receive, send)
         else:
             scope["route_name"] = path.strip("/") if path in {"/health", "/ready", "/metrics"} else "other"

@@ -194,6 +194,10 @@ class Settings:
         int | None,
         Setting("MAX_BLOB_SIZE", "", form.SIZE, "The largest blob that is taken in; without it any size is."),
     ]
+    max_archive_size: Annotated[
+        int,
+        Setting("MAX_ARCHIVE_SIZE", "5GiB", form.SIZE, "The largest artifact that `/v1` takes in one piece."),
+    ]
     small_blob: Annotated[
         int,
         Setting(

@@ -106,8 +106,9 @@ class Range:
 
 ARTIFACT: Final = """r.name, coalesce(r.visibility, n.visibility, 'public') AS visibility, a.type, a.description,
     a.homepage, a.category, a.topics, a.keywords, a.capabilities, a.license, a.language, a.engines, a.latest,
-    EXISTS (SELECT FROM releases l WHERE l.repo = a.repo AND l.version = a.latest AND l.deprecation IS NOT NULL)
-    AS deprecated, a.revision, a.created_at, a.updated_at"""
+    a.revision, a.created_at, a.updated_at"""
+DEPRECATED: Final = """coalesce((SELECT l.deprecation IS NOT NULL FROM releases l
+    WHERE l.repo = a.repo AND l.version = a.latest), false) AS deprecated"""
 _RELEASE: Final = """l.id, l.upload::text, r.name AS repository, l.version, l.tag, l.precedence, l.digest, l.type,
     l.state, l.reason::text, l.size, l.description, l.keywords, l.capabilities, l.license, l.language, l.engines,
     l.gtype_hash, l.deprecation::text, l.pushed_at, l.published_at,
@@ -122,8 +123,9 @@ _REPOSITORY: Final = "repositories r JOIN artifacts a ON a.repo = r.id LEFT JOIN
 async def artifact(connection: Any, name: str, *, writer: bool) -> Artifact | None:
     """The artifact of a repository; for others than writers, when a version of it is or was published."""
     row = await connection.fetchrow(
-        f"SELECT {ARTIFACT} FROM {_REPOSITORY} WHERE r.name = $1 AND r.state = 'live' AND ($2 OR a.latest IS NOT NULL "
-        "OR EXISTS (SELECT FROM releases l WHERE l.repo = a.repo AND l.state IN ('unpublished', 'quarantined')))",
+        f"SELECT {ARTIFACT}, {DEPRECATED} FROM {_REPOSITORY} WHERE r.name = $1 AND r.state = 'live' "
+        "AND ($2 OR a.latest IS NOT NULL OR EXISTS (SELECT FROM releases l WHERE l.repo = a.repo "
+        "AND l.state IN ('unpublished', 'quarantined')))",
         name,
         writer,
     )
@@ -134,9 +136,9 @@ async def artifacts_of(
     connection: Any, home: str, page: Range, kinds: Sequence[str], seen: Visible | None
 ) -> list[Artifact]:
     """Artifacts of a namespace by name, of these types, of all for none; of those that are seen."""
-    condition, values = sql.seen_by(seen, 6)
+    condition, values = sql.seen_by(seen, 6, is_published=True)
     rows = await connection.fetch(
-        f"SELECT {ARTIFACT} FROM {_REPOSITORY} WHERE r.state = 'live' AND r.name > $1 AND r.name < $2 "
+        f"SELECT {ARTIFACT}, {DEPRECATED} FROM {_REPOSITORY} WHERE r.state = 'live' AND r.name > $1 AND r.name < $2 "
         f"AND (cardinality($4::text[]) = 0 OR a.type = ANY ($4)) AND ($5 OR a.latest IS NOT NULL) AND {condition} "
         "ORDER BY r.name LIMIT $3",
         page.after[0] if page.after else f"{home}/",
@@ -212,7 +214,7 @@ async def dependents(
     connection: Any, name: str, after: tuple[int, int], limit: int, seen: Visible | None
 ) -> list[Dependent]:
     """Published releases that name the repository, by this or a former name, in the order in which they came."""
-    condition, values = sql.seen_by(seen, 5)
+    condition, values = sql.seen_by(seen, 5, is_published=True)
     rows = await connection.fetch(
         "SELECT r.name AS repository, l.version, d.wanted, d.relation, d.is_optional, "
         "d.release || '-' || d.ordinal AS place FROM dependencies d JOIN releases l ON l.id = d.release "
@@ -233,7 +235,7 @@ async def batch(connection: Any, asked: Sequence[Asked], seen: Visible | None) -
 
     At most 1,000 of each artifact, each with the name that was asked for.
     """
-    condition, values = sql.seen_by(seen, 7)
+    condition, values = sql.seen_by(seen, 7, is_published=True)
     rows = await connection.fetch(
         _BATCH.format(seen=condition, release=_RELEASE),
         [one.name for one in asked],

@@ -61,24 +61,25 @@ _SEEN: Final = """EXISTS (
         OR (${0} OR shown = ANY (${1}::text[]) OR n.id = ANY (${2}::bigint[]) OR r.id = ANY (${3}::bigint[]))
         AND (${4}::bigint[] IS NULL OR n.id = ANY (${4})) AND (${5}::bigint[] IS NULL OR r.id = ANY (${5}))
         AND NOT n.id = ANY (${7}::bigint[])
-    ) AND (
+    ){held}
+)"""
+_HELD: Final = """ AND (
         NOT r.gated
         OR (${8} OR n.id = ANY (${9}::bigint[]) OR r.id = ANY (${10}::bigint[]))
         AND (${4}::bigint[] IS NULL OR n.id = ANY (${4})) AND (${5}::bigint[] IS NULL OR r.id = ANY (${5}))
         AND NOT n.id = ANY (${7}::bigint[])
         OR shows_anything(r.id)
-    )
-)"""
+    )"""
 
 
-def seen_by(seen: "Visible | None", first: int) -> tuple[str, tuple[Any, ...]]:
+def seen_by(seen: "Visible | None", first: int, *, is_published: bool = False) -> tuple[str, tuple[Any, ...]]:
     """The condition that the repository `r` is seen, and its parameters, which begin with the number `first`.
 
-    None: all are, as in an open registry.
+    None: all are, as in an open registry. `is_published`: the statement looks for what is published there anyway.
     """
     if seen is None:
         return "true", ()
-    values = (
+    values: tuple[Any, ...] = (
         seen.everything,
         seen.visibilities,
         seen.namespaces,
@@ -87,11 +88,12 @@ def seen_by(seen: "Visible | None", first: int) -> tuple[str, tuple[Any, ...]]:
         seen.only_repositories,
         seen.closed,
         seen.stale,
-        seen.pushes.everywhere,
-        seen.pushes.namespaces,
-        seen.pushes.repositories,
     )
-    return _SEEN.format(*range(first, first + len(values))), values
+    if is_published:
+        return _SEEN.format(*range(first, first + len(values)), held=""), values
+    values += (seen.pushes.everywhere, seen.pushes.namespaces, seen.pushes.repositories)
+    numbers = range(first, first + len(values))
+    return _SEEN.format(*numbers, held=_HELD.format(*numbers)), values
 
 
 async def restricted(connection: Any) -> list[tuple[int, str]]:

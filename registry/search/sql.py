@@ -4,7 +4,7 @@ import json
 from collections.abc import Sequence
 from typing import Any, Final
 
-from registry.artifacts.sql_reading import ARTIFACT, Artifact
+from registry.artifacts.sql_reading import ARTIFACT, DEPRECATED, Artifact
 from registry.namespaces import sql
 from registry.namespaces.catalog import Visible
 from registry.search.model import Facet, Found, Wish
@@ -30,11 +30,11 @@ async def ranges(connection: Any) -> list[str]:
 
 async def find(connection: Any, wish: Wish, admitted: Sequence[str] | None, seen: Visible | None) -> Found:
     """A page of published artifacts that are seen; `admitted`: their range of versions of Gati is one of these."""
-    condition, values = sql.seen_by(seen, 10)
+    condition, values = sql.seen_by(seen, 10, is_published=True)
     filters = wish.filters
     order = f"{_SORTS[wish.sort]} {'DESC' if wish.is_descending else 'ASC'}, name"
     rows = await connection.fetch(
-        _FIND.format(artifact=ARTIFACT, seen=condition, order=order),
+        _FIND.format(artifact=ARTIFACT, deprecated=DEPRECATED, seen=condition, order=order),
         wish.text.strip().lower(),
         list(filters.types),
         [word.lower() for word in filters.keywords],
@@ -53,7 +53,7 @@ async def find(connection: Any, wish: Wish, admitted: Sequence[str] | None, seen
 
 _FIND: Final = """
 WITH seen AS (
-    SELECT {artifact}, split_part(r.name, '/', -1) AS short,
+    SELECT a.repo, {artifact}, split_part(r.name, '/', -1) AS short,
         '@' || split_part(r.name, '/', -2) || '/' || split_part(r.name, '/', -1) AS handle,
         artifact_words(a.description, a.keywords, a.topics, a.category)
             || to_tsvector('pg_catalog.simple', translate(r.name, '/-_.', '    ')) AS words
@@ -78,7 +78,8 @@ WITH seen AS (
     WHERE $1 = '' OR $1 IN (short, name, handle) OR strpos(short, $1) > 0
         OR words @@ plainto_tsquery('pg_catalog.simple', $1)
 ), page AS (
-    SELECT *, row_number() OVER (ORDER BY {order}) AS place FROM found ORDER BY {order} LIMIT $8 OFFSET $9
+    SELECT *, row_number() OVER (ORDER BY {order}) AS place, {deprecated}
+    FROM found a ORDER BY {order} LIMIT $8 OFFSET $9
 ), sums AS (
     SELECT (SELECT count(*) FROM found) AS total,
     (SELECT coalesce(json_agg(f), '[]') FROM (SELECT type AS value, count(*) FROM found

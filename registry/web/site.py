@@ -34,6 +34,7 @@ class Site:
         attempts, identifier: those of the running process.
         remove_repository: deletes a repository by its name.
         shelf: the content of the running process.
+        max_archive: bytes that an artifact in one piece may have.
     """
 
     takes_sign_ups: bool
@@ -42,3 +43,4 @@ class Site:
     identifier: Callable[[], Identifier]
     remove_repository: RemoveRepository
     shelf: Callable[[], Shelf]
+    max_archive: int = 5 << 30

@@ -6,6 +6,8 @@ from urllib.parse import quote
 from tests.access.matrix import Case
 
 PAGE: Final = """
+GET /s/{token} anyone
+GET /s/{token}/restore anyone
 GET /v1/admin/audit administer
 POST /v1/admin/signing-keys/rotate administer
 GET /v1/admin/users administer
@@ -20,13 +22,35 @@ GET /v1/artifacts/{ns} view
 GET /v1/artifacts/{ns}/{name} view
 GET /v1/artifacts/{ns}/{name}/dependents view
 GET /v1/artifacts/{ns}/{name}/versions view
+GET /v1/artifacts/{ns}/{name}/{version} pull
+GET /v1/artifacts/{ns}/{name}/{version}/benchmarks pull
+GET /v1/artifacts/{ns}/{name}/{version}/capabilities pull
+GET /v1/artifacts/{ns}/{name}/{version}/dependencies pull
+GET /v1/artifacts/{ns}/{name}/{version}/deploy-descriptor pull
+GET /v1/artifacts/{ns}/{name}/{version}/files pull
+GET /v1/artifacts/{ns}/{name}/{version}/gtypes pull
+GET /v1/artifacts/{ns}/{name}/{version}/layers pull
+GET /v1/artifacts/{ns}/{name}/{version}/manifest pull
 GET /v1/artifacts/{ns}/{name}/{version}/metadata view
+GET /v1/artifacts/{ns}/{name}/{version}/model-card pull
+GET /v1/artifacts/{ns}/{name}/{version}/oci pull
+GET /v1/artifacts/{ns}/{name}/{version}/provenance pull
+GET /v1/artifacts/{ns}/{name}/{version}/readme pull
+GET /v1/artifacts/{ns}/{name}/{version}/recipe pull
+GET /v1/artifacts/{ns}/{name}/{version}/sbom pull
+GET /v1/artifacts/{ns}/{name}/{version}/signatures pull
+GET /v1/artifacts/{ns}/{name}/{version}/skill-graph pull
+POST /v1/artifacts/{ns}/{name}/{version} push
+GET /v1/artifacts/{ns}/{name}/{version}/share push
+POST /v1/artifacts/{ns}/{name}/{version}/share push
+DELETE /v1/artifacts/{ns}/{name}/{version}/share/{id} push
 POST /v1/artifacts/batch anyone
 POST /v1/auth/login anyone
 POST /v1/auth/logout signed-in
 POST /v1/auth/refresh anyone
 POST /v1/auth/reset anyone
 POST /v1/auth/reset/confirm anyone
+POST /v1/deployments/reports anyone
 DELETE /v1/me signed-in
 GET /v1/me signed-in
 PATCH /v1/me signed-in
@@ -75,6 +99,7 @@ POST /v1/namespaces/{ns}/transfer own
 GET /v1/openapi.json anyone
 POST /v1/orgs signed-in
 GET /v1/search anyone
+GET /v1/uploads/{upload} signed-in
 POST /v1/users anyone
 POST /v1/users/verify-email signed-in
 POST /v1/users/verify-email/resend signed-in
@@ -90,6 +115,8 @@ def path_of(path: str, home: str, account: str) -> str:
     for name, value in (
         ("name", "app"),
         ("version", "1.0.0"),
+        ("upload", "1"),
+        ("token", "x"),
         ("account", account),
         ("id", "1"),
         ("team", "crew"),

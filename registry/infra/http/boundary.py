@@ -16,6 +16,9 @@ from registry.infra.limits.model import headers as budget_headers
 from registry.infra.telemetry import logs, metrics
 from registry.infra.telemetry.access import Access
 
+SHARES: Final = "/s/"
+"""What paths begin with that end in a secret: no log has the rest of them."""
+
 _CLIENT_GONE: Final = 499
 _log = structlog.get_logger("registry.http")
 
@@ -62,7 +65,7 @@ class Boundary:
     def _account(self, scope: Scope, answer: "_Answer", seconds: float) -> None:
         metrics.count(scope.get("route_name", "other"), scope["method"], answer.status, seconds)
         if self._access is not None:
-            path, method = scope["path"], scope["method"]
+            path, method = _loggable(scope["path"]), scope["method"]
             self._access.write(Access(time.time(), answer.request_id, method, path, answer.status, seconds))
 
 
@@ -106,7 +109,7 @@ class _Answer:
             return error
         if isinstance(error, asyncio.CancelledError):
             return Unavailable("The registry is stopping.", headers={"Connection": "close", "Retry-After": "5"})
-        _log.error("failed", method=scope["method"][:50], path=scope["path"][:500], exc_info=error)
+        _log.error("failed", method=scope["method"][:50], path=_loggable(scope["path"])[:500], exc_info=error)
         return Internal(f"The registry failed; its log has the cause under {self.request_id}.")
 
 
@@ -120,6 +123,10 @@ def _budget(scope: Scope) -> list[tuple[bytes, bytes]]:
 
 async def _without_host(_: Scope, __: Receive, ___: Send) -> None:
     raise BadRequest("A request has one Host field (RFC 9112, section 3.2).")
+
+
+def _loggable(path: str) -> str:
+    return f"{SHARES}…" if path.startswith(SHARES) else path
 
 
 def _accept(scope: Scope) -> str:

@@ -10,7 +10,15 @@ from typing import Any, Final
 
 from starlette.responses import HTMLResponse, Response
 
-from registry.core.errors import ArtifactInvalid, Conflict, Denied, InvalidCredentials, RegistryError
+from registry.core.errors import (
+    ArtifactInvalid,
+    Conflict,
+    Denied,
+    DigestInvalid,
+    Gone,
+    InvalidCredentials,
+    RegistryError,
+)
 
 API_VERSION = {"Docker-Distribution-API-Version": "registry/2.0"}
 _PRIVATE: Final = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
@@ -26,6 +34,7 @@ _CODES: Final = {
     ("MANIFEST_INVALID", 415): "UNSUPPORTED_MEDIA_TYPE",
     ("TOOMANYREQUESTS", 429): "RATE_LIMIT_EXCEEDED",
 }
+_REASONED: Final = (Denied, Conflict, DigestInvalid, Gone)
 _SUGGESTIONS: Final = {
     400: "Correct the request: /v1/openapi.json describes what each endpoint takes.",
     401: "Log in, or send a key that is valid as Authorization: Bearer.",
@@ -109,7 +118,7 @@ def site_code(error: RegistryError) -> str:
     """The code of an error outside the OCI API."""
     if isinstance(error, InvalidCredentials | ArtifactInvalid):
         return error.reason
-    if isinstance(error.detail, dict) and isinstance(error, Denied | Conflict) and "reason" in error.detail:
+    if isinstance(error.detail, dict) and isinstance(error, _REASONED) and "reason" in error.detail:
         return str(error.detail["reason"])
     return _CODES.get((error.code, error.status), error.code)
 
