@@ -9,7 +9,7 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --requir
 UV := $(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links \
 	--custom-compile-command "make lock" --quiet
 
-.PHONY: help serve test check lint types clients crash bench bench-quick schema access-table lock clean
+.PHONY: help serve test check lint types clients crash bench bench-quick schema access-table artifact-pages lock clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -47,6 +47,9 @@ schema: $(VENV)/server.stamp ## write migrations/schema.sql anew, after a change
 
 access-table: $(VENV)/server.stamp ## write docs/access-table.md anew, after a change of who may do what
 	@$(BIN)/python -m registry.namespaces.table_page > docs/access-table.md
+
+artifact-pages: $(VENV)/server.stamp ## write docs/artifacts/<type>.md anew, after a change of the types of artifacts
+	@$(BIN)/python -m registry.artifacts.pages docs/artifacts
 
 lock: $(VENV)/test.stamp ## choose and pin the newest versions of all dependencies
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv

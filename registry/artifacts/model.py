@@ -177,6 +177,7 @@ class Kind:
         example: a minimal Gati manifest that is valid for `example_layers`.
         example_layers: title, media type and bytes of each layer of the example.
         check: what a schema cannot say; raises ArtifactInvalid.
+        refused: what makes it invalid beside its schema, a sentence each, for the documentation.
         wants: other artifacts that it names beside `dependencies`.
         referrers: what may come as referrers of these artifact types instead.
         notes: words about it that lists show beside its keywords.
@@ -194,6 +195,7 @@ class Kind:
     example_layers: tuple[tuple[str, str, bytes], ...]
     top: Mapping[str, Any] = field(default_factory=dict)
     check: Callable[[Submission], None] | None = None
+    refused: tuple[str, ...] = ()
     wants: Callable[[Mapping[str, Any]], tuple[Wanted, ...]] | None = None
     referrers: Mapping[str, Referrer] = field(default_factory=dict)
     notes: Callable[[Mapping[str, Any]], tuple[str, ...]] | None = None

@@ -59,6 +59,8 @@ def parse(block: bytes) -> Raw:
         raise Refused("A header of it is of no format that is known (ustar, pax, GNU).", _AGAIN)
     name, kind = _text(block[:100]), block[156]
     prefix = _text(block[345:500]) if magic == b"ustar\x0000" else b""
+    for field in (block[108:116], block[116:124], block[136:148], block[329:337], block[337:345]):
+        _number(field, "owner, time or device")
     size, mode = _number(block[124:136], "size"), _number(block[100:108], "mode")
     return Raw(kind, prefix + b"/" + name if prefix else name, size, mode)
 

@@ -187,5 +187,14 @@ KIND: Final = Kind(
     },
     example_layers=(("hello-linux-amd64", RAW, examples.ELF),),
     check=_check,
+    refused=(
+        "Two platforms are the same, or a layer belongs to none.",
+        (
+            "The `sha256` of a platform is that of no layer, or its `file` is not the title of that layer (of an "
+            "archive: no file in it)."
+        ),
+        "The program is neither ELF nor Mach-O nor PE, or its header is of another system or processor.",
+        "In an index: a manifest is for a platform that is not listed, or the manifests have different configs.",
+    ),
     takes_index=True,
 )

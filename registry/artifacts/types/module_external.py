@@ -62,4 +62,8 @@ KIND: Final = Kind(
     },
     example_layers=(("empty.json", EMPTY, b"{}"),),
     check=_check,
+    refused=(
+        "`config.adapter` is no reference.",
+        "`config.endpoint` is neither an https address without a user in it nor `${NAME}`.",
+    ),
 )

@@ -38,4 +38,8 @@ KIND: Final = Kind(
     },
     example_layers=(("hello-1.0.0.tgz", _LAYER, examples.HELLO_ARCHIVE),),
     check=node_files.check_path,
+    refused=(
+        "The layer is no archive that reads the same everywhere (see the README of this folder).",
+        "`config.entry` is no file in the layer, or leads out of it.",
+    ),
 )

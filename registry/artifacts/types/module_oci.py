@@ -144,5 +144,14 @@ KIND: Final = Kind(
     },
     example_layers=(("", LAYER, examples.archive({"hello": examples.ELF})),),
     check=_check,
+    refused=(
+        "Its config is not that of an image, it has no layers, or one that container engines do not unpack.",
+        "It is pushed without a tag that is a version, or with two.",
+        "In an index: an image says no platform, or two say one.",
+        (
+            "It waits for its Gati manifest, a referrer of the type `application/vnd.gati.manifest.v1`, before it "
+            "is published."
+        ),
+    ),
     takes_index=True,
 )

@@ -67,4 +67,21 @@ KIND: Final = Kind(
     },
     example_layers=(("adder.wasm", WASM, examples.ADDER),),
     check=_check,
+    refused=(
+        "`config.wasmFile` is not the title of a layer of the type `application/wasm`.",
+        (
+            "A module does not start with `\\\\0asm`, is a component, or one of its sections is not well formed, "
+            "out of its place or there twice."
+        ),
+        "A module imports WASI, and `config.wasi` is not true.",
+        (
+            "A module imports what its capabilities do not cover: `sock_…` of WASI needs `network:egress`, "
+            "`path_open` needs `filesystem:read` or `filesystem:write`, `gati:db/read` needs `db:read`, "
+            "`gati.fetch` needs `network:egress`."
+        ),
+        (
+            "A module imports from a place that nothing provides: known are WASI, `gati:<domain>/<action>`, "
+            "`gati`, and of `env` what compilers ask for."
+        ),
+    ),
 )

@@ -175,5 +175,17 @@ KIND: Final = Kind(
     },
     example_layers=(("hello-plugin-1.0.0.tgz", LAYER, examples.HELLO_ARCHIVE),),
     check=_check,
+    refused=(
+        "`config.entry` is missing for `node` and `wasm`, or `config.image` for `oci`.",
+        (
+            "The entry is no file in the layer; for `wasm`: it is no module, or imports what is not declared (see "
+            "module-wasm)."
+        ),
+        (
+            "A reference of `requiredModules` is none, is there twice, leads to no module, or is not pinned in "
+            "`config.resolved`."
+        ),
+        "`config.configSchema` is no GType.",
+    ),
     wants=_wants,
 )
