@@ -4,6 +4,9 @@ from typing import Any, Final
 
 DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
 NAME: Final = r"^[a-z0-9]+(-+[a-z0-9]+)*$"
+PLAIN: Final = r"^[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]*$"
+"""Text that is no command to a terminal and does not turn the direction of what stands around it."""
+
 _PORTS: Final = {
     "type": "array",
     "items": {"type": "integer", "minimum": 1, "maximum": 65535},
@@ -14,13 +17,14 @@ _PORTS: Final = {
 
 
 def text(description: str, longest: int = 200, **more: Any) -> dict[str, Any]:
-    """A string of at least one and at most `longest` characters."""
-    return {"type": "string", "minLength": 1, "maxLength": longest, "description": description} | more
+    """A string of at least one and at most `longest` characters, which a terminal shows as it is."""
+    form = {"type": "string", "minLength": 1, "maxLength": longest, "pattern": PLAIN, "description": description}
+    return form | more
 
 
 def texts(description: str, most: int = 200, **more: Any) -> dict[str, Any]:
     """A list of at most `most` strings."""
-    item = {"type": "string", "minLength": 1, "maxLength": 512}
+    item = {"type": "string", "minLength": 1, "maxLength": 512, "pattern": PLAIN}
     return {"type": "array", "items": item, "maxItems": most, "description": description} | more
 
 
@@ -116,7 +120,7 @@ PROPERTIES: Final[dict[str, Any]] = {
     "namespace": text("The namespace, as the repository has it.", 300, examples=["gati.dev/users/alice"]),
     "id": text("An identifier; <slug>/<name> where there is none.", 256),
     "type": text("The type of the artifact.", 40),
-    "description": {"type": "string", "maxLength": 2000, "description": "At most 2000 characters."},
+    "description": text("What it is, in at most 2000 characters.", 2000, minLength=0, examples=["Says hello."]),
     "author": text("Who made it.", 200, examples=["Alice <alice@example.com>"]),
     "license": text("An SPDX licence expression.", 200, examples=["Apache-2.0"]),
     "keywords": {

@@ -8,13 +8,14 @@ from typing import Any, Final
 
 import jsonschema_rs
 
-from registry.artifacts.common_schema import DIALECT, PROPERTIES, REQUIRED
+from registry.artifacts.common_schema import DIALECT, PLAIN, PROPERTIES, REQUIRED
 from registry.artifacts.model import Kind
 from registry.core.errors import MalformedManifest
 from registry.core.pointers import under
 
 _COMPILED: Final[dict[str, jsonschema_rs.Draft202012Validator]] = {}
 _NEAR: Final = 80
+_CONTROL: Final = "holds a control character"
 _WORDS: Final = {
     "type": "is of the wrong JSON type",
     "enum": "is none of the words that it may be",
@@ -126,7 +127,8 @@ def _refusal(
         suggestion = f"{written} {inner.get('description', '')}".strip()
     else:
         at, value = under(base, path), _shown(error.instance)
-        what = f"is refused: {_dotted(path)} {_WORDS.get(keyword, 'is not as it must be')}"
+        words = _WORDS.get(keyword, "is not as it must be") if place.get(keyword) != PLAIN else _CONTROL
+        what = f"is refused: {_dotted(path)} {words}"
         suggestion = _suggestion(place, keyword, error.instance)
     return MalformedManifest(f"{subject} {what}.", pointer=at, value=value, document=document, suggestion=suggestion)
 

@@ -228,9 +228,12 @@ def pax(**records: bytes) -> bytes:
         header(b"a", magic=bytes(8)),
         header(b"a", magic=b"ustar\x0001"),
         header(b"b", prefix=b"/etc"),
+        header(b"b", prefix=b"a", magic=b"ustar  \0"),
+        header(b"././@LongLink", b"L", b"00000000002") + b"bcd\0" + bytes(508) + header(b"c"),
+        header(b"././@LongLink", b"L", b"00000000004") + b"b\0c\0" + bytes(508) + header(b"c"),
         header(b"a")[:148] + b"0000000\0" + header(b"a")[156:],
     ],
-    ids=range(25),
+    ids=range(28),
 )
 def test_headers_with_two_readings_are_refused(blocks: bytes) -> None:
     refused(gzip.compress(blocks + END))

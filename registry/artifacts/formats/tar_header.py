@@ -58,7 +58,9 @@ def parse(block: bytes) -> Raw:
     if magic not in {b"ustar\x0000", b"ustar  \x00"}:
         raise Refused("A header of it is of no format that is known (ustar, pax, GNU).", _AGAIN)
     name, kind = _text(block[:100]), block[156]
-    prefix = _text(block[345:500]) if magic == b"ustar\x0000" else b""
+    prefix = _text(block[345:500])
+    if prefix and magic != b"ustar\x0000":
+        raise Refused("A header of it has a field that readers of GNU tar take for two things.", _AGAIN)
     for field in (block[108:116], block[116:124], block[136:148], block[329:337], block[337:345]):
         _number(field, "owner, time or device")
     size, mode = _number(block[124:136], "size"), _number(block[100:108], "mode")
@@ -90,7 +92,9 @@ class Extended:
             raise Refused("A file in it has two headers of one kind.", _AGAIN)
         self._kinds.add(raw.kind)
         if raw.kind == ord("L"):
-            self._name(body.removesuffix(b"\0"))
+            if body.find(b"\0") != len(body) - 1:
+                raise Refused("A long name in it does not end where its size says.", _AGAIN, _shown(body))
+            self._name(body[:-1])
         else:
             self._take_records(body, is_global=raw.kind == ord("g"))
 
