@@ -221,5 +221,21 @@ KIND: Final = Kind(
     },
     example_layers=(("recipe.yaml", RECIPE, _EXAMPLE_RECIPE), ("agent.wasm", WASM, examples.ADDER)),
     check=_check,
+    refused=(
+        (
+            "`config` has not exactly the member of its runtime: `entry` for `js`, `wasmFile` for `wasm`, `image` "
+            "for `container`; or the layer of another runtime is there."
+        ),
+        (
+            "`config.recipe` is not the title of the layer with the recipe, or the recipe is no safe YAML of at "
+            "most 1 MiB."
+        ),
+        (
+            "The skill graph names a skill that it has not, or has a cycle (`CIRCULAR_DEPENDENCY`, 422); a step "
+            "of the recipe uses a skill that is not in it."
+        ),
+        "A model of `modelReferences` does not exist, or is not pinned in `config.resolved`.",
+        "`permissions` hold what is no size, number of processors, host or path.",
+    ),
     wants=_wants,
 )

@@ -162,6 +162,23 @@ KIND: Final = Kind(
     },
     example_layers=(("model.safetensors", weights.FORMATS["safetensors"].media_type, _EXAMPLE_WEIGHTS),),
     check=_check,
+    refused=(
+        (
+            "`config.modelFile` is missing or not the title of the layer with the weights (with shards: of the "
+            "first); `config.image` is missing for `cuda-image`."
+        ),
+        "`inputShape` or `outputShape` is missing and `modelKind` is not `llm`.",
+        "No GType goes in, or none comes out.",
+        "There are no weights, or both a layer of them and shards; of the shards `i/n` one is missing or there twice.",
+        (
+            "The bytes of the weights are not of `modelFormat` (`MODEL_FORMAT_MISMATCH`, 422). Of TensorRT only "
+            "the header is checked, and the model is listed as unproven."
+        ),
+        (
+            "It waits for its model card and its benchmarks, in the Gati manifest or as referrers, before it is "
+            "published."
+        ),
+    ),
     notes=_notes,
     referrers={CARD: Referrer("modelCard", card_schema), BENCHMARK: Referrer("benchmarks", benchmark_schema)},
 )

@@ -191,5 +191,9 @@ KIND: Final = Kind(
     },
     example_layers=(("gati.lock", LOCK, _locked()),),
     check=_check,
+    refused=(
+        "An entry is there twice, or its reference, version and digest do not agree with each other or with the lock.",
+        "Anything in it looks like a secret.",
+    ),
     wants=_wants,
 )

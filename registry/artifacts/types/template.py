@@ -209,5 +209,13 @@ KIND: Final = Kind(
     },
     example_layers=(("starter-1.0.0.tgz", LAYER, _EXAMPLE),),
     check=_check,
+    refused=(
+        "A pattern of `files` leads out of the template or means no file; a file of the layer is meant by none.",
+        (
+            "Two variables have one name; a default or an option is not what the variable may be; a pattern does "
+            "not match in linear time."
+        ),
+        "A condition asks for a variable that is not declared before it, or is for no file.",
+    ),
     wants=_wants,
 )

@@ -147,5 +147,13 @@ KIND: Final = Kind(
     },
     example_layers=(("rules.json", RULES, json.dumps({"transformations": _EXAMPLE}).encode()),),
     check=_check,
+    refused=(
+        "`fromArtifact` is no reference, or has a version in it.",
+        "`fromVersion` and `toVersion` are no ranges, or share a version.",
+        (
+            "There are neither rules nor code, or a rule is not of the closed set; without code and `lossy`, what "
+            "is added or removed has no default."
+        ),
+    ),
     wants=_wants,
 )
