@@ -1,4 +1,4 @@
-"""The worker: facts to their handlers, the sweep on its schedule, seals on the audit rows."""
+"""The worker: facts to their handlers, verdicts on artifacts, the sweep on its schedule, seals on the audit rows."""
 
 import asyncio
 import contextlib
@@ -9,6 +9,7 @@ from typing import Final
 
 import structlog
 
+from registry.artifacts.jobs import keep_publishing
 from registry.audit.jobs import keep_sealing
 from registry.audit.model import By
 from registry.auth.jobs import expire
@@ -41,6 +42,7 @@ class Pauses:
 async def run(shelf: Shelf, realm: Realm, pauses: Pauses, stop: asyncio.Event) -> None:
     """Work until `stop` is set; a database that is gone is waited for."""
     async with asyncio.TaskGroup() as group:
+        group.create_task(keep_publishing(shelf, stop, pauses.sweep.total_seconds()))
         group.create_task(keep_sealing(shelf.db, stop))
         group.create_task(keep_retention(shelf, stop, pauses.retention.total_seconds()))
         group.create_task(repeat(lambda: _look_after_accounts(shelf, realm), stop, _ACCOUNTS))

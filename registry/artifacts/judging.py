@@ -34,8 +34,8 @@ class Judged:
         return not self.pending and not self.missing
 
 
-async def judge(shelf: Shelf, found: Submitted, may_pull: MayPull) -> Judged:
-    """What can be told of a submission now.
+async def judge(shelf: Shelf, found: Submitted, may_pull: MayPull, inside: bytes | None = None) -> Judged:
+    """What can be told of a submission now; `inside` is the Gati manifest that an image holds itself.
 
     Raises:
         ArtifactInvalid: it, a referrer that it needs, or what it names, is not in order.
@@ -44,6 +44,8 @@ async def judge(shelf: Shelf, found: Submitted, may_pull: MayPull) -> Judged:
     submission, text = found.submission, found.config
     needed = checking.needs_referrers(submission)
     there = await submitting.referrers(shelf, found, needed) if needed else {}
+    if inside and GATI_MANIFEST in needed:
+        there.setdefault(GATI_MANIFEST, inside)
     if GATI_MANIFEST in there:
         raw = there.pop(GATI_MANIFEST)
         config = await asyncio.to_thread(checking.check_referrer, submission, GATI_MANIFEST, raw)

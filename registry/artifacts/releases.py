@@ -5,7 +5,7 @@ The caller holds the row of the artifact (`sql_releases.lock_artifact`).
 
 import json
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from registry.artifacts import events
 from registry.artifacts import sql_releases as sql
@@ -22,8 +22,18 @@ from registry.content.shelf import Shelf
 from registry.content.terms import Terms
 from registry.core.errors import ArtifactExists, Conflict, ModuleDependencyMissing, RegistryError, VersionRetired
 
-LATEST = "latest"
-REPLACEABLE = frozenset({State.REJECTED, State.EXPIRED})
+LATEST: Final = "latest"
+REPLACEABLE: Final = frozenset({State.REJECTED, State.EXPIRED})
+_SIGNATURE: Final = {
+    "reason": "SIGNATURE_REQUIRED",
+    "message": "It waits for a signature that its namespace accepts.",
+    "suggestion": "Sign its digest with cosign.",
+}
+_SCAN: Final = {
+    "reason": "SCAN_PENDING",
+    "message": "It waits for its scan.",
+    "suggestion": "Ask again in a minute.",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,16 +203,17 @@ async def describe(connection: Any, release: Release, judged: Judged) -> None:
 
 async def advance(connection: Any, artifact: Artifact, release: Release, steps: Steps, terms: Terms) -> Release:
     """Move a valid release on as far as it goes: to be published, or to wait for a signature or a scan."""
+    await sql.lock_release(connection, release.id)  # a signature that comes now is seen by the step, or wakes a worker
     if release.state is State.RECEIVED or release.state is State.AWAITING_SIGNATURE:
         if await steps.signature(connection, release) is Signature.WAIT:
-            return await _wait(connection, artifact, release, State.AWAITING_SIGNATURE)
+            return await wait(connection, artifact, release, State.AWAITING_SIGNATURE, _SIGNATURE)
         release = await _enter(connection, release, State.SCANNING)
     match await steps.scan(connection, release):
         case Scan.WAIT:
-            return await _wait(connection, artifact, release, State.SCANNING)
+            return await wait(connection, artifact, release, State.SCANNING, _SCAN)
         case Scan.MALICIOUS:
             reason = {
-                "code": "MALICIOUS_CONTENT_DETECTED",
+                "reason": "MALICIOUS_CONTENT_DETECTED",
                 "message": "A scan found malicious content in it.",
                 "suggestion": "Remove it, and publish what is left as this version.",
             }
@@ -220,11 +231,12 @@ async def _enter(connection: Any, release: Release, state: State, reason: dict[s
     return found
 
 
-async def _wait(connection: Any, artifact: Artifact, release: Release, state: State) -> Release:
-    await sql.set_content(connection, artifact.repo, release.digest, content_state(state), None)
+async def wait(connection: Any, artifact: Artifact, release: Release, state: State, reason: dict[str, Any]) -> Release:
+    """Leave a release in `state`, held, until what it waits for has come; that is looked for from time to time, too."""
+    await sql.set_content(connection, artifact.repo, release.digest, content_state(state), str(reason["message"]))
     if release.state is not state:
         release = await _enter(connection, release, state)
-    await sql.look_again(connection, release.id)
+    await sql.look_again(connection, release.id, reason)
     return release
 
 
@@ -263,7 +275,7 @@ async def reject(
     )
     release = await _enter(connection, release, State.REJECTED, reason)
     await emit(connection, events.REJECTED, artifact, release, {"reason": reason})
-    await note(connection, terms, artifact, release, "artifact.rejected", {"reason": str(reason.get("code", ""))})
+    await note(connection, terms, artifact, release, "artifact.rejected", {"reason": str(reason.get("reason", ""))})
     return release
 
 

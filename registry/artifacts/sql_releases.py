@@ -15,8 +15,8 @@ from registry.artifacts.versions import precedence
 CHANNEL: Final = "releases"
 AGAIN: Final = timedelta(minutes=10)
 _COLUMNS: Final = (
-    "id, upload::text, version, tag, digest, type, state, reason::text, config, floating, pushed_by, published_at, "
-    "due, attempts"
+    "id, upload::text, version, tag, digest, type, state, reason::text, config, floating, pushed_by, pushed_at, "
+    "published_at, due, attempts"
 )
 
 
@@ -28,6 +28,7 @@ class Artifact:
     name: str
     type: str
     latest: str | None
+    revision: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +46,7 @@ class Release:
     config: str | None
     floating: list[str]
     pushed_by: int | None
+    pushed_at: datetime
     published_at: datetime | None
     due: datetime | None
     attempts: int
@@ -95,7 +97,9 @@ async def ensure_artifact(connection: Any, repo: int, kind: str) -> None:
 
 async def lock_artifact(connection: Any, repo: int) -> Artifact | None:
     """The artifact, locked for a change of its releases; None where the repository has none."""
-    row = await connection.fetchrow("SELECT repo, type, latest FROM artifacts WHERE repo = $1 FOR NO KEY UPDATE", repo)
+    row = await connection.fetchrow(
+        "SELECT repo, type, latest, revision FROM artifacts WHERE repo = $1 FOR NO KEY UPDATE", repo
+    )
     if row is None:
         return None
     name = await connection.fetchval("SELECT name FROM repositories WHERE id = $1", repo)
@@ -270,9 +274,14 @@ async def wake(connection: Any, release: int) -> None:
     await connection.execute("SELECT pg_notify($1, '')", CHANNEL)
 
 
-async def look_again(connection: Any, release: int, wait: timedelta = AGAIN) -> None:
-    """Let a worker look at a release in a while, unless it is due before."""
-    await connection.execute("UPDATE releases SET due = clock_timestamp() + $2::interval WHERE id = $1", release, wait)
+async def look_again(connection: Any, release: int, reason: dict[str, Any], wait: timedelta = AGAIN) -> None:
+    """Let a worker look at a release in a while, and say what it waits for."""
+    await connection.execute(
+        "UPDATE releases SET due = clock_timestamp() + $2::interval, reason = $3, attempts = 0 WHERE id = $1",
+        release,
+        wait,
+        json.dumps(reason),
+    )
 
 
 async def delete(connection: Any, release: int) -> None:
@@ -339,7 +348,9 @@ async def set_latest(connection: Any, repo: int, release: int | None) -> None:
         "UPDATE artifacts a SET latest = l.version, description = l.description, keywords = l.keywords, "
         "capabilities = l.capabilities, license = l.license, language = l.language, engines = l.engines, "
         "homepage = coalesce(l.config::jsonb ->> 'homepage', a.homepage), "
-        "category = coalesce(l.config::jsonb ->> 'category', a.category) "
+        "category = coalesce(l.config::jsonb ->> 'category', a.category), "
+        "topics = CASE WHEN a.topics = '{}' AND jsonb_typeof(l.config::jsonb -> 'tags') = 'array' "
+        "THEN ARRAY(SELECT jsonb_array_elements_text(l.config::jsonb -> 'tags')) ELSE a.topics END "
         "FROM releases l WHERE a.repo = $1 AND l.id = $2",
         repo,
         release,
@@ -352,4 +363,22 @@ async def touch(connection: Any, repo: int) -> None:
     """The artifact is not any more as it was: another revision."""
     await connection.execute(
         "UPDATE artifacts SET revision = revision + 1, updated_at = clock_timestamp() WHERE repo = $1", repo
+    )
+
+
+async def set_metadata(connection: Any, repo: int, columns: dict[str, Any]) -> None:
+    """Write columns of an artifact; their names are those of its `metadata`, never a caller's."""
+    if not columns:
+        return
+    named = ", ".join(f"{name} = ${place}" for place, name in enumerate(columns, 2))
+    await connection.execute(f"UPDATE artifacts SET {named} WHERE repo = $1", repo, *columns.values())
+
+
+async def set_deprecation(connection: Any, release: int, deprecation: str | None) -> None:
+    """Write why a release is discouraged, as JSON, with the time; None: it is not."""
+    await connection.execute(
+        "UPDATE releases SET deprecation = $2::jsonb || jsonb_build_object('at', "
+        "to_char(clock_timestamp() AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"')) WHERE id = $1",
+        release,
+        deprecation,
     )

@@ -152,7 +152,7 @@ def _check_limits(kind: Kind, configs: list[Mapping[str, Any]], layers: list[Lay
 
 
 def _check_config(kind: Kind, config: Mapping[str, Any]) -> None:
-    if config["mediaType"] != kind.config_type:
+    if config["mediaType"] != kind.config_type and not kind.config_in_referrer:
         raise MalformedManifest(
             f"The config of a {kind.name} has the media type {kind.config_type}.",
             pointer="/config/mediaType",

@@ -18,6 +18,14 @@ async def namespace(connection: Any, repo: int) -> int | None:
     return None if found is None else int(found)
 
 
+async def policies(connection: Any, repo: int) -> str | None:
+    """The policies of the namespace that a repository belongs to, as JSON; None where it belongs to none."""
+    found = await connection.fetchval(
+        "SELECT n.policies::text FROM repositories r JOIN namespaces n ON n.id = r.namespace WHERE r.id = $1", repo
+    )
+    return None if found is None else str(found)
+
+
 async def begin_deleting(connection: Any, name: str) -> Repository | None:
     """Nobody finds the live repository of this name any more; None where there is none."""
     row = await connection.fetchrow(

@@ -9,7 +9,8 @@ from registry.content.keeping import Expiry, Tagged, Untagged
 _UNTAGGED = (
     "NOT EXISTS (SELECT FROM tags t WHERE t.repo = m.repo AND t.digest = m.digest) "
     "AND NOT EXISTS (SELECT FROM refs f WHERE f.repo = m.repo AND f.digest = m.digest) "
-    "AND NOT EXISTS (SELECT FROM manifests s WHERE s.repo = m.repo AND s.digest = m.subject)"
+    "AND NOT EXISTS (SELECT FROM manifests s WHERE s.repo = m.repo AND s.digest = m.subject) "
+    "AND NOT is_released(m.repo, m.digest)"
 )
 
 
@@ -51,17 +52,18 @@ async def now(connection: Any) -> datetime:
 
 
 async def tagged(connection: Any, repo: int) -> list[Tagged]:
-    """Every tag of a repository."""
+    """Every tag of a repository, but for those of releases, which no policy takes."""
     rows = await connection.fetch(
         "SELECT t.name, t.digest, t.moved_at, m.pulled_at FROM tags t "
-        "JOIN manifests m ON m.repo = t.repo AND m.digest = t.digest WHERE t.repo = $1",
+        "JOIN manifests m ON m.repo = t.repo AND m.digest = t.digest "
+        "WHERE t.repo = $1 AND NOT is_released(t.repo, t.digest)",
         repo,
     )
     return [Tagged(**dict(row)) for row in rows]
 
 
 async def untagged(connection: Any, repo: int) -> list[Untagged]:
-    """Every manifest of a repository that no tag, index or subject keeps."""
+    """Every manifest of a repository that no tag, index, subject or release keeps."""
     rows = await connection.fetch(
         "SELECT m.digest, m.pushed_at, m.pulled_at FROM manifests m "
         f"WHERE m.repo = $1 AND {_UNTAGGED} ORDER BY m.digest",
@@ -73,7 +75,8 @@ async def untagged(connection: Any, repo: int) -> list[Untagged]:
 async def still_tagged(connection: Any, repo: int, expiry: Expiry) -> bool:
     """Whether the tag names the same manifest since the same time, locked until the end of the transaction."""
     found = await connection.fetchval(
-        "SELECT true FROM tags WHERE repo = $1 AND name = $2 AND digest = $3 AND moved_at = $4 FOR UPDATE",
+        "SELECT true FROM tags WHERE repo = $1 AND name = $2 AND digest = $3 AND moved_at = $4 "
+        "AND NOT is_released(repo, digest) FOR UPDATE",
         repo,
         expiry.tag,
         expiry.digest,

@@ -15,11 +15,11 @@ _IDLE_SECONDS: Final = 60.0
 class Connections:
     """At most `maximum` connections made by `connect`; those over `minimum` go when they were idle for a minute.
 
-    The one used last is used next, so that a quiet pool shrinks.
+    The one used last is used next, so that a quiet pool shrinks. `connect` makes one beside the pool, too.
     """
 
     def __init__(self, connect: Callable[[], Awaitable[Any]], minimum: int, maximum: int) -> None:
-        self._connect = connect
+        self.connect = connect
         self._minimum = minimum
         self._maximum = maximum
         self._idle: list[Any] = []
@@ -114,7 +114,7 @@ class Connections:
     async def _make(self) -> Any:
         self._opening += 1
         try:
-            connection = await self._connect()
+            connection = await self.connect()
         except BaseException:
             self._opening -= 1
             self._hand(None)

@@ -55,6 +55,20 @@ class Database:
         return Use(self._pool, self.lost)
 
     @asynccontextmanager
+    async def apart(self) -> AsyncIterator[Any]:
+        """A connection beside the pool, for one who keeps it; closed at the end."""
+        try:
+            connection = await self._pool.connect()
+        except (*_GONE, OSError, asyncpg.PostgresError) as error:
+            raise _unavailable() from error
+        try:
+            yield connection
+        except _GONE as error:
+            raise _unavailable() from error
+        finally:
+            connection.terminate()
+
+    @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Any]:
         """A connection inside one READ COMMITTED transaction: leaving commits, raising rolls back."""
         async with self.connection() as connection, connection.transaction():
