@@ -64,7 +64,7 @@ SDK_HOMES = {
     "redis": ("infra",),
     "uvicorn": ("infra/http",),
     "prometheus_client": ("infra/telemetry", "web", "infra/http"),
-    "structlog": ("infra", "worker.py", "admin"),
+    "structlog": ("infra", "worker.py", "admin", "artifacts/jobs.py"),
 }
 ASYNC_FREE = (
     "core",

@@ -44,7 +44,10 @@ class Artifact:
     @property
     def raw(self) -> bytes:
         """Its OCI manifest."""
-        layers = [described(content, media_type, {TITLE: title}) for title, media_type, content in self.files]
+        layers = [
+            described(content, media_type, {TITLE: title} if title else None)
+            for title, media_type, content in self.files
+        ]
         body = {
             "schemaVersion": 2,
             "mediaType": OCI_MANIFEST,

@@ -5,7 +5,7 @@ import httpx
 import pytest
 
 from registry.admission import releasing
-from registry.admission.releasing import Force
+from registry.artifacts.unpublishing import Force
 from registry.content.terms import OPEN_TERMS, Terms
 from registry.core.errors import Conflict, Gone, VersionUnknown
 from tests.artifacts.publishing import Artifact, publish, push_parts, put, reason, state, tags
