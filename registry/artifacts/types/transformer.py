@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, BinaryIO, Final
 
 from registry.artifacts import references, versions
-from registry.artifacts.common_schema import text
+from registry.artifacts.common_schema import text, wanted
 from registry.artifacts.formats import archive
 from registry.artifacts.layers import GTYPES_RULE, README_RULE
 from registry.artifacts.model import Kind, Layer, LayerRule, Submission, Wanted
@@ -17,7 +17,7 @@ from registry.core.errors import MalformedManifest
 
 RULES: Final = "application/vnd.gati.transformer.rules.v1+json"
 CODE: Final = "application/vnd.gati.transformer.layer.v1.tar+gzip"
-_RANGE: Final = text("A version, or a range on one side of a breaking change.", 128, examples=["1.x", "2.0.0"])
+_RANGE: Final = wanted("versions on one side of a breaking change", "1.x", "2.0.0")
 _SCHEMA: Final = {
     "type": "object",
     "required": ["fromArtifact", "fromVersion", "toVersion", "transformations"],
@@ -84,8 +84,8 @@ def _samples(*ranges: str) -> Iterator[str]:
     yield from ranges
     yield "0.0.0"
     yield "999999.0.0"
-    for wanted in ranges:
-        for match in _NUMBERS.finditer(wanted[:128]):
+    for one in ranges:
+        for match in _NUMBERS.finditer(one[:128]):
             parts = [int(part) for part in match[0].split(".")]
             major, minor, patch = [*parts, 0, 0][:3]
             yield f"{major}.{minor}.{patch}"
