@@ -23,14 +23,17 @@ def _check_readme(_: Submission, layer: Layer) -> None:
     if layer.size > LONGEST_README:
         refuse(layer, "size", layer.size, "The README is too large.", f"Keep it under {LONGEST_README} bytes.")
     try:
-        layer.head.decode()
+        text = layer.head.decode()
     except UnicodeDecodeError as error:
-        raise MalformedManifest(
-            f"The README is not UTF-8 at byte {error.start}.",
-            pointer=layer.pointer,
-            document="layer",
-            suggestion="Save it as UTF-8.",
-        ) from error
+        raise _unreadable(layer, f"is not UTF-8 at byte {error.start}") from error
+    if "\0" in text:
+        raise _unreadable(layer, "holds the character U+0000")
+
+
+def _unreadable(layer: Layer, what: str) -> MalformedManifest:
+    return MalformedManifest(
+        f"The README {what}.", pointer=layer.pointer, document="layer", suggestion="Save it as text in UTF-8."
+    )
 
 
 def _check_gtypes(_: Submission, layer: Layer) -> None:
@@ -148,12 +151,12 @@ def _check_counts(submission: Submission, rules: dict[str, LayerRule]) -> None:
 
 def _check_titles(submission: Submission) -> None:
     """Titles become names of files: safe, and each once (the layers of an index: each once in its manifest)."""
-    seen: dict[tuple[str, str], str] = {}
+    seen: dict[tuple[str, str], Layer] = {}
+    place = "annotations|" + TITLE
     for layer in submission.layers:
         title = layer.title
         if title is None:
             continue
-        place = "annotations|" + TITLE
         why = paths.fault(title)
         if why is not None:
             refuse(
@@ -162,4 +165,9 @@ def _check_titles(submission: Submission) -> None:
         key = (layer.pointer.rpartition("/layers/")[0], paths.folded(title))
         if key in seen:
             refuse(layer, place, title, "Two layers have one title.", "Give each layer a file name of its own.")
-        seen[key] = title
+        seen[key] = layer
+    for (manifest, name), layer in seen.items():
+        parts = name.split("/")
+        if any((manifest, "/".join(parts[:length])) in seen for length in range(1, len(parts))):
+            hint = "Give each layer a file name of its own."
+            refuse(layer, place, layer.title, "The title of a layer is in the folder that another layer is.", hint)

@@ -136,12 +136,14 @@ def test_layers_that_the_type_has_not_are_refused_with_those_that_it_has() -> No
         ([("../a", CODE, b"x")], "/layers/0/annotations/org.opencontainers.image.title"),
         ([("con.txt", CODE, b"x")], "/layers/0/annotations/org.opencontainers.image.title"),
         ([("a", CODE, b"x"), ("b", README, b"\xff")], "/layers/1"),
+        ([("a", CODE, b"x"), ("b", README, b"a\0b")], "/layers/1"),
+        ([("A/b/c", CODE, b"x"), ("a/b", README, b"")], "/layers/0/annotations/org.opencontainers.image.title"),
         ([("a", CODE, b"x"), ("b", README, b"x" * (513 << 10))], "/layers/1/size"),
         ([("a", CODE, b"x"), ("b", GTYPES, b" " * 500_001)], "/layers/1/size"),
         ([("a", CODE, b"x"), ("b", GTYPES, b'{"definitions":{"A":{"kind":"bigint"}}}')], "/layers/1"),
         ([("a", CODE, b"no gzip")], "/layers/0"),
     ],
-    ids=range(10),
+    ids=range(12),
 )
 def test_layers_that_break_a_rule_are_refused_by_their_place(
     layers: list[tuple[str, str, bytes]], pointer: str

@@ -43,7 +43,7 @@ def importing(*names: tuple[str, str]) -> bytes:
     return PREAMBLE + types + section(2, imports)
 
 
-def published(module: bytes, **members: Any) -> None:
+def must_publish(module: bytes, **members: Any) -> None:
     config = {"type": "wasm", "wasmFile": "a.wasm", **members.pop("config", {})}
     given = changed(submit(MODULE, layers=[("a.wasm", WASM, module)]), config=config, **members)
     checking.check(given)
@@ -52,7 +52,7 @@ def published(module: bytes, **members: Any) -> None:
 
 def refused(module: bytes, **members: Any) -> dict[str, Any]:
     with pytest.raises(MalformedManifest) as error:
-        published(module, **members)
+        must_publish(module, **members)
     assert isinstance(error.value.detail, dict)
     return error.value.detail
 
@@ -73,7 +73,7 @@ def test_what_a_compiler_writes_is_read_as_a_runtime_reads_it() -> None:
     assert [(one.module, one.name) for one in outline.imports] == [(one.module, one.name) for one in theirs.imports]
     assert [one.kind for one in outline.imports] == ["memory", "function", "table", "global"]
     assert [one.name for one in outline.exports] == [one.name for one in theirs.exports]
-    published(module, capabilities=["db:read"])
+    must_publish(module, capabilities=["db:read"])
 
 
 @pytest.mark.parametrize(
@@ -150,8 +150,8 @@ def test_an_import_asks_for_its_capability_and_says_which(module: str, name: str
     detail = refused(made, config=inner, capabilities=["crypto"])
     assert (detail["pointer"], detail["value"]) == ("/capabilities", f"{module}.{name}")
     assert f'"{capability}"' in detail["suggestion"]
-    published(made, config=inner, capabilities=[capability])
-    published(
+    must_publish(made, config=inner, capabilities=[capability])
+    must_publish(
         made,
         config={**inner, "capabilities": [capability.partition(":")[0]]} if "log" not in name else inner,
         capabilities=[capability],
@@ -160,15 +160,15 @@ def test_an_import_asks_for_its_capability_and_says_which(module: str, name: str
 
 def test_a_file_may_be_opened_by_who_reads_or_writes() -> None:
     made = importing((WASI, "path_open"))
-    published(made, config={"wasi": True}, capabilities=["storage"])
-    published(made, config={"wasi": True}, capabilities=["filesystem"])
+    must_publish(made, config={"wasi": True}, capabilities=["storage"])
+    must_publish(made, config={"wasi": True}, capabilities=["filesystem"])
 
 
 def test_wasi_must_be_declared_and_writing_to_the_console_needs_nothing_more() -> None:
     made = importing((WASI, "fd_write"), (WASI, "proc_exit"), (WASI, "environ_get"))
     assert refused(made)["pointer"] == "/config/wasi"
     assert refused(made, config={"wasi": False})["pointer"] == "/config/wasi"
-    published(made, config={"wasi": True})
+    must_publish(made, config={"wasi": True})
 
 
 @pytest.mark.parametrize("module", ["wbg", "env", "gati:", "GATI:db/read", "wasi_", "gati:db/"])
@@ -178,7 +178,7 @@ def test_imports_that_nothing_provides_are_refused(module: str) -> None:
 
 
 def test_what_assemblyscript_imports_needs_no_capability() -> None:
-    published(importing(("env", "abort"), ("env", "seed"), ("env", "Date.now")))
+    must_publish(importing(("env", "abort"), ("env", "seed"), ("env", "Date.now")))
 
 
 def test_imports_behind_the_first_part_of_a_module_are_found_when_it_is_read_whole() -> None:
