@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Final
 from registry.admission import bundle_files
 from registry.admission.bundle_files import Arriving
 from registry.admission.push import Pushed, push
+from registry.admission.releasing import EVERYBODY, Publisher
 from registry.artifacts import reading
 from registry.artifacts.checking import kind_of
 from registry.artifacts.formats.archive import Entry
@@ -43,11 +44,12 @@ _SUGGESTION: Final = "Send the file that gati writes with build --out: an OCI im
 
 @dataclass(frozen=True, slots=True)
 class Sender:
-    """Into which repository, whose it is, and under which terms."""
+    """Into which repository, whose it is, under which terms, and who publishes."""
 
     name: str
     owner: str
     terms: Terms
+    publisher: Publisher = EVERYBODY
 
 
 async def take(shelf: Shelf, sender: Sender, version: str, arriving: Arriving, signature: str | None) -> Release:
@@ -136,7 +138,8 @@ async def _push(shelf: Shelf, sender: Sender, version: str, index: bytes) -> _Li
 
 
 async def _push_one(shelf: Shelf, sender: Sender, one: _Listed, reference: Digest | str) -> None:
-    await push(shelf, sender.name, Pushed(one.manifest.raw, one.media_type, reference, ()), sender.terms)
+    pushed = Pushed(one.manifest.raw, one.media_type, reference, ())
+    await push(shelf, sender.name, pushed, sender.terms, sender.publisher)
 
 
 async def _listed(shelf: Shelf, sender: Sender, index: bytes) -> list[_Listed]:

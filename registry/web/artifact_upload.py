@@ -10,6 +10,7 @@ from msgspec import UNSET, Meta, UnsetType
 
 from registry.admission.bundle_files import Arriving
 from registry.admission.bundles import Sender, take
+from registry.admission.releasing import Publisher
 from registry.artifacts import reading
 from registry.artifacts.sql_reading import Release
 from registry.artifacts.states import State, upload_status
@@ -90,7 +91,7 @@ class _Uploads:
         if not is_version(version):
             raise BadRequest(f"{version[:100]!r} is no version: write MAJOR.MINOR.PATCH, such as 1.4.0.")
         name = check_name(call.admitted.name)
-        sender = Sender(name, call.admitted.actor.principal, terms(call))
+        sender = Sender(name, call.admitted.actor.principal, terms(call), _publisher(call))
         found = await take(self._site.shelf(), sender, version, self._arriving(call), call.headers.get("x-signature"))
         answer = _shown(found)
         return Reply(answer, headers={"Location": _RECEIPT.format(upload=answer.upload_id)})
@@ -108,21 +109,31 @@ class _Uploads:
         return Arriving(call.pieces, size, self._site.max_archive, digest)
 
 
+def _publisher(call: Call) -> Publisher:
+    """The caller as one who publishes: it was counted at the door."""
+
+    async def may_pull(name: str) -> bool:
+        return await _holds(call, name, Right.PULL)
+
+    return Publisher(may_pull)
+
+
 async def receipt(call: Call) -> Reply:
     """Show what has become of an upload, to those who may push where it went: `completed` once it is published."""
     text = call.params["upload"]
     found = await reading.upload(call.realm.db, text) if _ID.fullmatch(text) else None
-    if found is None or not await _may_push(call, found.repository):
+    if found is None or not await _holds(call, found.repository, Right.PUSH):
         raise NotFound("There is no such upload, or not of yours.")
     return Reply(_shown(found))
 
 
-async def _may_push(call: Call, repository: str) -> bool:
+async def _holds(call: Call, repository: str, right: Right) -> bool:
+    """Whether the caller has a right in any repository."""
     actor = call.admitted.actor
     if actor is ANYBODY:
         return True
     place = await locate(call.realm.db, repository, actor.account)
-    return Right.PUSH in rights(actor, place, call.by.address, time.time())
+    return right in rights(actor, place, call.by.address, time.time())
 
 
 def _shown(found: Release) -> UploadAnswer:

@@ -2,6 +2,7 @@
 
 from registry.web import (
     accounts,
+    artifact_changes,
     artifact_download,
     artifact_parts,
     artifact_upload,
@@ -37,6 +38,7 @@ def rows(site: Site) -> tuple[Row, ...]:
         namespaces,
         policies,
         repositories,
+        artifact_changes,
         artifact_parts,
         artifact_download,
         artifact_upload,

@@ -20,9 +20,13 @@ DELETE /v1/api-keys/{id} signed-in
 POST /v1/api-keys/{id}/rotate signed-in
 GET /v1/artifacts/{ns} view
 GET /v1/artifacts/{ns}/{name} view
+PATCH /v1/artifacts/{ns}/{name} push
 GET /v1/artifacts/{ns}/{name}/dependents view
 GET /v1/artifacts/{ns}/{name}/versions view
 GET /v1/artifacts/{ns}/{name}/{version} pull
+DELETE /v1/artifacts/{ns}/{name}/{version} delete
+DELETE /v1/artifacts/{ns}/{name}/{version}/deprecation push
+POST /v1/artifacts/{ns}/{name}/{version}/deprecation push
 GET /v1/artifacts/{ns}/{name}/{version}/benchmarks pull
 GET /v1/artifacts/{ns}/{name}/{version}/capabilities pull
 GET /v1/artifacts/{ns}/{name}/{version}/dependencies pull
