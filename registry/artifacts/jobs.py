@@ -7,9 +7,10 @@ then the release is rejected as `UNCHECKED`, and may be pushed again.
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any, Final
 
 import structlog
@@ -46,6 +47,7 @@ _REFUSALS: Final = range(400, 500)
 _IN_IMAGE: Final = "etc/gati/manifest.json"
 _WORKER: Final = "gati-registry"
 _log = structlog.get_logger("registry.releases")
+Change = Callable[[Any, Artifact, Release], Awaitable[None]]
 
 
 async def keep_publishing(shelf: Shelf, stop: asyncio.Event, interval: float, steps: Steps = NO_STEPS) -> None:
@@ -163,11 +165,7 @@ async def _leased(shelf: Shelf, lease: Lease) -> AsyncIterator[None]:
 async def _settle(shelf: Shelf, lease: Lease, judged: Judged | None, steps: Steps) -> None:
     """Write the verdict, or what is waited for, unless the release has become another meanwhile."""
 
-    async def write(connection: Any) -> None:
-        artifact = await sql.lock_artifact(connection, lease.repo)
-        release = await _unchanged(connection, lease)
-        if artifact is None or release is None:
-            return
+    async def write(connection: Any, artifact: Artifact, release: Release) -> None:
         terms = await _terms(connection, lease)
         if judged is not None:
             await releases.describe(connection, release, judged)
@@ -180,8 +178,26 @@ async def _settle(shelf: Shelf, lease: Lease, judged: Judged | None, steps: Step
         ):
             await releases.expire(connection, shelf, artifact, after, terms)
 
-    async with shelf.changes.of(lease.name):
-        await shelf.db.retry(write)
+    await _change(shelf, lease, write)
+
+
+async def _change(shelf: Shelf, lease: Lease, change: Change) -> None:
+    """Change the release that was looked at, if it is the same still; announced under the name that it has by then."""
+
+    async def write(connection: Any, announced: str) -> str | None:
+        artifact = await sql.lock_artifact(connection, lease.repo)
+        release = await _unchanged(connection, lease)
+        if artifact is None or release is None:
+            return None
+        if artifact.name != announced:
+            return artifact.name
+        await change(connection, artifact, release)
+        return None
+
+    name: str | None = lease.name
+    while name is not None:
+        async with shelf.changes.of(name):
+            name = await shelf.db.retry(partial(write, announced=name))
 
 
 async def _unchanged(connection: Any, lease: Lease) -> Release | None:
@@ -217,14 +233,10 @@ async def _terms(connection: Any, lease: Lease) -> Terms:
 
 
 async def _reject(shelf: Shelf, lease: Lease, reason: dict[str, Any]) -> None:
-    async def write(connection: Any) -> None:
-        artifact = await sql.lock_artifact(connection, lease.repo)
-        release = await _unchanged(connection, lease)
-        if artifact is not None and release is not None:
-            await releases.reject(connection, artifact, release, reason, await _terms(connection, lease))
+    async def write(connection: Any, artifact: Artifact, release: Release) -> None:
+        await releases.reject(connection, artifact, release, reason, await _terms(connection, lease))
 
-    async with shelf.changes.of(lease.name):
-        await shelf.db.retry(write)
+    await _change(shelf, lease, write)
 
 
 async def _postpone(shelf: Shelf, lease: Lease, error: Exception) -> None:

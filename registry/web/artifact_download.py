@@ -63,9 +63,11 @@ class _Download:
         """
         await artifact(call)
         shelf, name = self._site.shelf(), call.admitted.name
-        found = await reading.release(call.realm.db, name, call.params["version"], writer=True)
+        asked = call.params["version"]
+        found = await reading.release(call.realm.db, name, asked, writer=True)
         reader = Reader(is_writer=is_writer(call))
-        await pull.manifest(shelf, name, parse_digest(found.digest), reader)
+        # a refusal names what was asked for: not the digest, to who had a tag
+        await pull.manifest(shelf, name, parse_digest(found.digest) if ":" in asked else found.tag, reader)
         layers = _layers(await reading.manifests(call.realm.db, found))
         parts = [
             Part(one, await pull.blob(shelf, name, parse_digest(digest), reader)) for one, digest in layers.items()
