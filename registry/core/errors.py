@@ -27,8 +27,12 @@ Codes are those of the OCI Distribution specification, section "Error Codes", wh
 `message` is a whole sentence that says who is refused what and what to do; `detail` holds JSON values for programs.
 """
 
+import re
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Final
+
+_LARGEST: Final = 2**63
+_COMMANDS: Final = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 
 
 class RegistryError(Exception):
@@ -109,13 +113,20 @@ class ArtifactInvalid(ManifestInvalid):
         value: Any = None,
         path: str | None = None,
     ) -> None:
-        shown = value if isinstance(value, int | float | bool | None) else str(value)[:200]
-        place = {} if path is None else {"path": path[:500]}
-        detail = {"reason": self.reason, "document": document, "pointer": pointer, "value": shown}
-        super().__init__(message, detail=detail | place | {"suggestion": suggestion})
+        is_json = value is None or (isinstance(value, int | float) and -_LARGEST < value < _LARGEST)
+        shown = value if is_json else _legible(str(value)[:200])
+        place = {} if path is None else {"path": _legible(path[:500])}
+        detail = {"reason": self.reason, "document": document, "pointer": _legible(pointer), "value": shown}
+        suggestion = _legible(suggestion)
+        super().__init__(_legible(message), detail=detail | place | {"suggestion": suggestion})
         self.pointer = pointer
         self.suggestion = suggestion
         self.document = document
+
+
+def _legible(text: str) -> str:
+    """A text that terminals, logs and databases take as it is: what commands them is U+FFFD."""
+    return _COMMANDS.sub("\ufffd", text)
 
 
 class MalformedManifest(ArtifactInvalid):

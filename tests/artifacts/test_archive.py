@@ -2,6 +2,7 @@
 
 import gzip
 import io
+import json
 import tarfile
 import zlib
 from typing import Any
@@ -237,6 +238,13 @@ def pax(**records: bytes) -> bytes:
 )
 def test_headers_with_two_readings_are_refused(blocks: bytes) -> None:
     assert refused(gzip.compress(blocks + END))["suggestion"]
+
+
+def test_a_refusal_of_a_hostile_name_is_itself_harmless() -> None:
+    detail = refused(gzip.compress(pax(path=b"a\0\x1b[2J\xed\xa0\x80") + header(b"c") + END))
+    assert json.dumps(detail, ensure_ascii=False).encode().isascii() is False
+    assert not set("\0\x1b\ud800") & set(json.dumps(detail, ensure_ascii=False))
+    assert "\\u0000" not in json.dumps(detail)
 
 
 def test_a_file_that_is_not_read_is_passed_over() -> None:

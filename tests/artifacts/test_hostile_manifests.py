@@ -121,6 +121,13 @@ def test_members_that_nobody_knows_are_kept_whatever_they_are(value: Any) -> Non
     checking.check(changed(submit(BY_NAME["module-node"]), **{"x-ours": value}))
 
 
+@pytest.mark.parametrize("value", [float("inf"), float("nan"), 10**400, -(2**63)])
+def test_numbers_that_json_readers_do_not_share_are_shown_as_text(value: float) -> None:
+    shown = MalformedManifest("It is refused.", pointer="", suggestion="Write another.", value=value).detail["value"]
+    assert isinstance(shown, str)
+    assert len(shown) <= 200
+
+
 def test_pointers_are_escaped() -> None:
     assert pointer("a/b", "c~d", 0, "") == "/a~1b/c~0d/0/"
 

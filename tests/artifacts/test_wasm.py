@@ -177,6 +177,11 @@ def test_imports_that_nothing_provides_are_refused(module: str) -> None:
     assert detail["pointer"] == "/layers/0"
 
 
+def test_names_that_command_a_terminal_are_not_repeated() -> None:
+    detail = refused(importing(("\0\x1b[2J", "\x07")))
+    assert not set("\0\x1b\x07") & set(detail["value"])
+
+
 def test_what_assemblyscript_imports_needs_no_capability() -> None:
     must_publish(importing(("env", "abort"), ("env", "seed"), ("env", "Date.now")))
 
