@@ -150,6 +150,8 @@ def _bytes(kind: int, count: int, row: int, name: bytes) -> int:
 
 
 def _check_places(places: list[tuple[int, int, bytes]], alignment: int, reader: Reader) -> None:
+    if len({name for _, _, name in places}) != len(places):
+        raise Refused("Two of its tensors have one name.", _AGAIN)
     room = reader.left - (-reader.at % alignment)
     at = 0
     for offset, size, name in sorted(places):

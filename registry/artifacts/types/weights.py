@@ -102,7 +102,7 @@ def check_whole(submission: Submission, layer: Layer, file: BinaryIO) -> None:
         return
     try:
         if name == "wasm":
-            _refusing(layer, name, lambda: wasm.read(file))
+            _refusing(layer, name, lambda: _read_module(file))
         elif name == "pickle" and torch_zip.begins(layer.head):
             _refusing(layer, name, lambda: torch_zip.check(file, layer.size))
         else:
@@ -215,6 +215,11 @@ def _read(submission: Submission, name: str, reader: Reader) -> None:
         pickles.check(reader)
     else:
         _CHECKS[name](reader)
+
+
+def _read_module(file: BinaryIO) -> None:
+    if not wasm.read(file).exports:
+        raise Refused("The module exports nothing that could be called.", "Export the functions of the model.")
 
 
 def _check_location(submission: Submission, location: str) -> None:
