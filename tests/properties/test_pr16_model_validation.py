@@ -1,5 +1,6 @@
 # Feature: gati-registry, Property 16: Model artifact validation
 
+import contextlib
 import copy
 import io
 from typing import Any
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 from registry.artifacts import checking
 from registry.artifacts.catalogue import BY_NAME
 from registry.artifacts.types.model_documents import BENCHMARK, CARD
-from registry.core.errors import MalformedManifest, ModelFormatMismatch
+from registry.core.errors import ArtifactInvalid, MalformedManifest, ModelFormatMismatch
 from tests.artifacts import weight_files
 from tests.artifacts.making import submit
 
@@ -102,3 +103,18 @@ def test_card_and_benchmarks_stand_in_the_manifest_or_in_referrers(form: str, ab
         artifact_type for artifact_type, member in ((CARD, "modelCard"), (BENCHMARK, "benchmarks")) if member in absent
     }
     assert set(checking.needs_referrers(submission)) == wanted
+
+
+@settings(max_examples=400, deadline=None)
+@given(
+    form=FORMATS | st.just("torch"),
+    changes=st.lists(st.tuples(st.floats(0, 1), st.binary(min_size=1, max_size=9)), min_size=1, max_size=4),
+)
+def test_whatever_the_bytes_are_a_model_is_published_or_refused(form: str, changes: list[tuple[float, bytes]]) -> None:
+    label = "pickle" if form == "torch" else form
+    data = bytearray(weight_files.torch_file() if form == "torch" else FILES[form])
+    for share, piece in changes:
+        at = int(share * len(data))
+        data[at : at + len(piece)] = piece
+    with contextlib.suppress(ArtifactInvalid):
+        assert judge(label, document(label), bytes(data)).pending == ()

@@ -13,19 +13,10 @@ NAMES = ("name", "Name", "a", "useDatabase", "x_1")
 DECLARED = st.dictionaries(
     st.sampled_from(NAMES), st.text(max_size=12) | st.sampled_from(["{{ name }}", "{{a}}", "\\{{ a }}", "}}", "{{"])
 )
+LOOKALIKES = ["{{a}}", "{{\ta }}", "{{ a\n}}", "\\{{ a }}", "\\{{other}}", "{{{a}}}", "{{ unknown }}", "{{ a", "a }}"]
+ODD = ["{ {a} }", "{{}}", "{{ a b }}", "{{ é }}", "\\", "{{ 1a }}", "\n", "${a}"]
 PIECES = st.lists(
-    st.sampled_from(
-        [
-            *(f"{{{{ {name} }}}}" for name in NAMES),
-            "{{a}}",
-            "{{\ta }}",
-            "{{ a\n}}",
-            "\\{{ a }}",
-            "\\{{other}}",
-            "{{{a}}}",
-        ]
-        + ["{{ unknown }}", "{{ a", "a }}", "{ {a} }", "{{}}", "{{ a b }}", "{{ é }}", "\\", "{{ 1a }}", "\n", "${a}"]
-    )
+    st.sampled_from([*(f"{{{{ {name} }}}}" for name in NAMES), *LOOKALIKES, *ODD])
     | st.text(alphabet="{} \\aname\n", max_size=8)
     | st.text(max_size=5),
     max_size=12,
