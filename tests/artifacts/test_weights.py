@@ -38,16 +38,17 @@ def single(form: str, data: bytes, label: str | None = None) -> Submission:
     return model(name, ("weights", weight_files.MEDIA_TYPES[name], data))
 
 
-def judge(submission: Submission) -> None:
+def judge(submission: Submission) -> checking.Checked:
     """Read all of it, as the registry does in the end."""
-    checking.check(submission)
+    found = checking.check(submission)
     for one in submission.layers:
         checking.check_whole(submission, one, io.BytesIO(one.head))
+    return found
 
 
 @pytest.mark.parametrize("form", FILES)
 def test_a_model_of_each_format_is_taken(form: str) -> None:
-    judge(single(form, FILES[form]))
+    assert judge(single(form, FILES[form])).extract.version == "1.0.0"
 
 
 @pytest.mark.parametrize("form", FILES)
@@ -260,7 +261,7 @@ def test_a_pickle_that_is_damaged_or_wants_memory_is_refused(data: bytes) -> Non
 
 
 def test_a_file_of_torch_is_taken_with_only_what_torch_writes() -> None:
-    judge(single("pickle", weight_files.torch_file()))
+    assert judge(single("pickle", weight_files.torch_file())).pending == ()
 
 
 @pytest.mark.parametrize(
@@ -297,7 +298,7 @@ def test_shards_are_files_each_or_pieces_of_one() -> None:
         data = FILES[form]
         judge(shards(form, [data, data]))
         judge(shards(form, [data[:-20], data[-20:-10], data[-10:]]))
-    judge(shards("pickle", [FILES["pickle"], FILES["pickle"]]))
+    assert judge(shards("pickle", [FILES["pickle"], FILES["pickle"]])).pending == ()
 
 
 @pytest.mark.parametrize(
