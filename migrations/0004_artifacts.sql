@@ -81,7 +81,7 @@ BEGIN
     IF NOT FOUND THEN RETURN ARRAY['held', NULL]; END IF;
     IF own.is_release OR own.state = 'blocked' THEN RETURN ARRAY[own.state, own.notice]; END IF;
     WITH RECURSIVE up (digest, depth, is_under) AS (
-        SELECT p_digest, 0, false
+        SELECT p_digest COLLATE "C", 0, false
         UNION
         SELECT n.digest, u.depth + 1, u.is_under OR m.state = 'held'
         FROM up u JOIN manifests m ON m.repo = p_repo AND m.digest = u.digest CROSS JOIN LATERAL (
@@ -90,7 +90,7 @@ BEGIN
             SELECT f.parent FROM refs f
             WHERE f.repo = p_repo AND f.digest = u.digest AND f.role = 'child' AND m.subject IS NULL
             UNION ALL
-            SELECT 'sha256:' || substr(t.name, 8, 64) FROM tags t
+            SELECT ('sha256:' || substr(t.name, 8, 64)) COLLATE "C" FROM tags t
             WHERE t.repo = p_repo AND t.digest = u.digest AND t.name ~ fallback AND m.subject IS NULL
             LIMIT CASE u.depth WHEN 0 THEN 1000 ELSE 32 END
         ) n

@@ -175,6 +175,8 @@ async def test_referrers_are_what_their_subject_is(world: World) -> None:
         answer = await stranger.get(own)
         assert (answer.status_code, "warning" in answer.headers) == (200, False)
         assert (await stranger.get(f"/v2/{held.name}/blobs/{layer}")).status_code == 200
+        of_a_referrer = await stranger.get(f"/v2/{held.name}/referrers/{digest(raw)}")
+        assert (of_a_referrer.status_code, of_a_referrer.json()["manifests"]) == (200, [])
 
 
 async def test_referrers_of_a_subject_that_is_not_there_are_for_writers(world: World) -> None:
