@@ -101,10 +101,10 @@ async def release(
     """
     kind = BY_ARTIFACT_TYPE[manifest.artifact_type or ""]
     _check_place(kind, name)
-    await publisher.charge()
     if not tags:
         await _hold(shelf, name, manifest, terms)
         return None
+    await publisher.charge()
     return await _repeated(shelf, name, manifest, tags, terms) or await _release(
         shelf, name, (kind, manifest), tags, terms, publisher
     )
