@@ -189,23 +189,28 @@ def _check_media_type(layer: Layer, name: str) -> None:
 
 def _stands_alone(submission: Submission, layer: Layer) -> bool:
     """Whether a layer is a file of the format by itself, or the beginning of one."""
+    name = declared(submission)
     if layer.media_type != SHARD:
         return True
-    name, shards = declared(submission), ordered(submission)
-    return name != "onnx" and not (layer is not shards[0] and _are_pieces(name, shards))
+    return name != "onnx" and (_is_first(layer) or not _is_piece(name, layer))
 
 
-def _are_pieces(name: str, shards: list[Layer]) -> bool:
-    one = FORMATS[name]
-    return one.may_be_pieces and not all(one.begins(layer.head) for layer in shards)
+def _is_first(layer: Layer) -> bool:
+    return layer.annotations.get(PLACE, "").startswith("1/")
+
+
+def _is_piece(name: str, layer: Layer) -> bool:
+    """Whether a shard is no file of the format by itself, though it may be a piece of one."""
+    return FORMATS[name].may_be_pieces and not FORMATS[name].begins(layer.head)
 
 
 def _size(submission: Submission, layer: Layer) -> int:
     """Bytes of the file that begins in this layer."""
-    if layer.media_type != SHARD:
+    if layer.media_type != SHARD or not _is_first(layer):
         return layer.size
-    shards = ordered(submission)
-    return sum(one.size for one in shards) if _are_pieces(declared(submission), shards) else layer.size
+    shards = [one for one in submission.layers if one.media_type == SHARD]
+    are_pieces = any(_is_piece(declared(submission), one) for one in shards)
+    return sum(one.size for one in shards) if are_pieces else layer.size
 
 
 def _read(submission: Submission, name: str, reader: Reader) -> None:
