@@ -90,21 +90,21 @@ def read_small(submission: Submission) -> tuple[Layer, ...]:
         ArtifactInvalid: one breaks its rule.
     """
     pending, budget = [], _BUDGET
-    for layer, whole in _thorough(submission):
-        cost = _cost(layer, budget)
+    for layer, effort, whole in _thorough(submission):
+        cost = _cost(layer, budget // effort)
         if cost is None:
             pending.append(layer)
         else:
-            budget -= cost
+            budget -= cost * effort
             whole(submission, layer, io.BytesIO(layer.head))
     return tuple(pending)
 
 
-def _thorough(submission: Submission) -> Iterator[tuple[Layer, Thorough]]:
+def _thorough(submission: Submission) -> Iterator[tuple[Layer, int, Thorough]]:
     for layer in submission.layers:
         rule = submission.kind.rule(layer.media_type)
         if rule is not None and rule.whole is not None:
-            yield layer, rule.whole
+            yield layer, rule.effort, rule.whole
 
 
 def _cost(layer: Layer, budget: int) -> int | None:

@@ -97,6 +97,7 @@ class LayerRule:
         least, most: how many there are.
         ends: looks at `head` and `tail`; raises ArtifactInvalid.
         whole: reads all of it, in the worker and in the CLI; raises ArtifactInvalid.
+        effort: how many times as long as to expand an archive it takes to read as many bytes of it whole.
     """
 
     media_type: str
@@ -105,6 +106,7 @@ class LayerRule:
     most: int = LAYERS
     ends: Callable[[Submission, Layer], None] | None = None
     whole: Thorough | None = None
+    effort: int = 1
 
 
 @dataclass(frozen=True, slots=True)

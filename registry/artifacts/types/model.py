@@ -112,8 +112,9 @@ def _notes(config: Mapping[str, Any]) -> tuple[str, ...]:
     return (UNPROVEN,) if config["config"]["modelFormat"] in {"tensorrt", weights.IMAGE} else ()
 
 
+_EFFORT: Final = 16
 _RULES: Final = tuple(
-    LayerRule(one.media_type, "weights", most=1, ends=weights.check_ends, whole=weights.check_whole)
+    LayerRule(one.media_type, "weights", most=1, ends=weights.check_ends, whole=weights.check_whole, effort=_EFFORT)
     for one in weights.FORMATS.values()
 )
 _EXAMPLE_HEADER: Final = b'{"weight":{"dtype":"F32","shape":[1,2],"data_offsets":[0,8]}}'
@@ -125,7 +126,14 @@ KIND: Final = Kind(
     config_type="application/vnd.gati.model.config.v1+json",
     layers=(
         *_RULES,
-        LayerRule(weights.SHARD, "weights", most=weights.SHARDS, ends=weights.check_ends, whole=weights.check_whole),
+        LayerRule(
+            weights.SHARD,
+            "weights",
+            most=weights.SHARDS,
+            ends=weights.check_ends,
+            whole=weights.check_whole,
+            effort=_EFFORT,
+        ),
         LayerRule(weights.AUX, "aux", most=1, whole=_check_aux),
         GTYPES_RULE,
         README_RULE,
