@@ -11,6 +11,7 @@ import shutil
 from pathlib import Path
 from typing import Any, Final
 
+from registry.artifacts.model import GTYPES, README
 from registry.cli.cache import Cache
 from registry.cli.extracting import RESERVED, Writer, refused, unpack
 from registry.cli.layout import Plan, Put
@@ -19,6 +20,9 @@ from registry.cli.problems import Problem
 from registry.cli.supply import Goods
 from registry.core.digest import digest_of
 from registry.core.media_types import OCI_MANIFEST
+
+_BESIDE: Final = frozenset({README, GTYPES})
+"""What a layer shows of an archive, so that it can be read without it: the archive has it, too."""
 
 _LINKED_FROM: Final = 16 << 20
 """Bytes from which a file shares its place on the disk with the cache, and may only be read."""
@@ -33,7 +37,7 @@ def lay(goods: Goods, folder: Path, cache: Cache, registry: str, *, with_image: 
     """
     try:
         writer = Writer(folder)
-        for put in goods.plan.puts:
+        for put in sorted(goods.plan.puts, key=lambda put: put.path is not None):
             _lay(put, writer, cache)
         if goods.plan.is_image:
             _image(goods, folder, cache, registry, with_layers=with_image)
@@ -50,6 +54,8 @@ def _lay(put: Put, writer: Writer, cache: Cache) -> None:
     source = _source(cache, put.piece)
     if put.path is None:
         unpack(source, writer, gzipped=put.is_gzipped)
+    elif put.piece.media_type in _BESIDE and writer.place(put.path).exists():
+        return
     elif put.piece.size < _LINKED_FROM or put.is_executable:
         writer.copy(put.path, source, executable=put.is_executable)
     else:

@@ -23,7 +23,7 @@ RECORD: Final = "gati-model.json"
 
 _SHARD: Final = "dev.gati.model.shard"
 _PART: Final = "application/vnd.gati.model.shard.v1"
-_NUMBER: Final = re.compile(r"(?:[-_.](?:part|shard)?-?0*1(?:-of-[0-9]+)?)(?=\.[A-Za-z]|$)")
+_NUMBER: Final = re.compile(r"[-_.](?:(?:part|shard)[-_]?0*1|0*1-of-[0-9]+|0+1)(?=\.[A-Za-z]|$)")
 _COUNT: Final = re.compile(r"([0-9]{1,4})/([0-9]{1,4})")
 _PIECE: Final = 1 << 20
 _EMPTY: Final = "application/vnd.oci.empty.v1+json"

@@ -138,9 +138,9 @@ class Depot(StandIn):
 
 
 @contextmanager
-def stocked() -> Iterator[Depot]:
-    """A depot on a port of its own."""
-    depot = Depot()
+def stocked(made: Depot | None = None) -> Iterator[Depot]:
+    """A depot, that of a test's own kind if it is given, on a port of its own."""
+    depot = made or Depot()
     server = _Server(("127.0.0.1", 0), _handler(depot))
     depot.url = f"http://127.0.0.1:{server.server_address[1]}"
     thread = threading.Thread(target=server.serve_forever, args=(0.02,))

@@ -44,6 +44,7 @@ _CALLS: Final = {
     "fetch": "network:egress",
     "http_fetch": "network:egress",
     "http_request": "network:egress",
+    "http_read": "network:egress",
     "log": "log:write",
     "abort": None,
     "memory": None,

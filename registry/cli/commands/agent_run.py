@@ -11,6 +11,7 @@ import click
 
 from registry.artifacts import evaluator
 from registry.artifacts.evaluator import Access
+from registry.cli import completing
 from registry.cli.agents import grants as granting
 from registry.cli.agents import loading
 from registry.cli.agents.grants import Grants
@@ -38,7 +39,7 @@ _FOLDER: Final = click.Path(path_type=Path, file_okay=False, exists=True)
 
 
 @click.command(cls=Command, help=_HELP)
-@click.argument("reference", metavar="AGENT")
+@click.argument("reference", metavar="AGENT", shell_complete=completing.locked("agent"))
 @click.argument("arguments", nargs=-1)
 @click.option("--input", "given", metavar="FILE", default="-", help="What it reads; - is standard input, the default.")
 @click.option("--allow-path", "paths", metavar="[PATH=]FOLDER", multiple=True, help="A folder that it may see.")

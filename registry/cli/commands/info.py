@@ -4,6 +4,7 @@ from typing import Any, Final
 
 import click
 
+from registry.cli import completing
 from registry.cli.catalog import Catalog, parse
 from registry.cli.commands_of import Command
 from registry.cli.reach import reach
@@ -17,7 +18,7 @@ _FIELDS: Final = (
 
 
 @click.command(cls=Command, name="info")
-@click.argument("reference")
+@click.argument("reference", shell_complete=completing.locked())
 @click.option("--versions", "with_versions", is_flag=True, help="List its versions.")
 @click.option("--deps", "with_deps", is_flag=True, help="List what it depends on, and what that resolves to.")
 @click.option("--gtypes", "with_gtypes", is_flag=True, help="Show its GTypes.")

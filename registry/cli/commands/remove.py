@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from registry.cli import managing
+from registry.cli import completing, managing
 from registry.cli.commands_of import Command
 from registry.cli.installing import Terms, working
 from registry.cli.run import Run, pass_run
@@ -18,7 +18,7 @@ gati module remove @alice/hello orgs/acme/auth
 
 
 @click.command(cls=Command, help=_HELP)
-@click.argument("names", metavar="NAME...", nargs=-1, required=True)
+@click.argument("names", metavar="NAME...", nargs=-1, required=True, shell_complete=completing.locked())
 @managing.offline_option
 @managing.project_option
 @pass_run

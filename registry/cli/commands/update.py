@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from registry.cli import managing
+from registry.cli import completing, managing
 from registry.cli.commands_of import Command
 from registry.cli.installing import Terms, working
 from registry.cli.run import Run, pass_run
@@ -19,7 +19,7 @@ gati module update --latest @alice/hello
 
 
 @click.command(cls=Command, help=_HELP)
-@click.argument("names", metavar="[NAME]...", nargs=-1)
+@click.argument("names", metavar="[NAME]...", nargs=-1, shell_complete=completing.locked())
 @click.option("--latest", is_flag=True, help="Go beyond the ranges of gati.modules.json, and write new ones.")
 @managing.run_options
 @pass_run
