@@ -1,11 +1,16 @@
 """Memory answers nobody with what is held, and with nothing that was so before the state or the notice changed."""
 
-from dataclasses import dataclass
+import os
+from dataclasses import dataclass, replace
 
 import httpx
 import pytest
 
+from registry.artifacts import jobs
+from registry.artifacts.catalogue import BY_NAME
 from tests.access.world import One, World, basic
+from tests.artifacts.making import entry, tgz
+from tests.artifacts.publishing import Artifact, publish
 from tests.artifacts.scene import Cast, Release, cast, judge, mark, release
 from tests.fast_lane.conftest import Registry, Start, get
 
@@ -110,3 +115,22 @@ async def test_what_an_open_registry_kept_of_the_held_is_gone_when_it_closes(sta
     await world.user("keeper", administrator=True)
     for way in ("tag", "blob"):
         assert (await registry.ask(get(found.paths()[way]))).status == 401
+
+
+async def test_the_tags_that_move_with_a_publication_move_in_memory_too(start: Start) -> None:
+    registry = await start(LIMITS)
+    noise = tgz(entry("dist/index.js", b"1"), entry("noise", os.urandom(80 << 10)))
+    code = BY_NAME["module-node"].layers[0].media_type
+    first = Artifact(kind="module-node")
+    second = replace(first, version="1.1.0", layers=(("hello.tgz", code, noise),))
+    await publish(registry.client, first)
+    latest = f"/v2/{first.name}/manifests/latest"
+    assert (await registry.heat(get(latest))).headers["docker-content-digest"] == first.digest
+    await publish(registry.client, second)
+    assert (await registry.ask(get(latest))).headers["docker-content-digest"] == first.digest
+    for _ in range(3):
+        assert (await registry.ask(get(f"/v2/{first.name}/manifests/1.1.0"))).status == 200
+    while await jobs.publish_next(registry.app.shelf()):
+        pass
+    assert (await registry.ask(get(latest))).headers["docker-content-digest"] == second.digest
+    await registry.heat(get(latest))
