@@ -5,7 +5,7 @@ from typing import Final
 
 
 class State(StrEnum):
-    """Where a release is on its way (the table of docs/artifacts.md)."""
+    """Where a release is on its way (the table of docs/artifacts/README.md)."""
 
     RECEIVED = "received"
     AWAITING_SIGNATURE = "awaiting-signature"
