@@ -68,7 +68,7 @@ def edited(document: dict[str, Any], edits: list[tuple[int, str, Any]], members:
     return document
 
 
-def judge(submission: Submission) -> None:
+def must_judge(submission: Submission) -> None:
     try:
         checked = checking.check(submission)
         checking.needs_referrers(submission)
@@ -91,7 +91,7 @@ def test_a_manifest_with_anything_in_it_is_accepted_or_refused(kind: Kind, edits
     properties = document_schema(kind)["properties"]
     members = [*properties, *properties["config"].get("properties", {})]
     document = edited(json.loads(json.dumps(kind.example)), edits, members)
-    judge(submit(kind, document if isinstance(document, dict) else {}))
+    must_judge(submit(kind, document if isinstance(document, dict) else {}))
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)
@@ -112,4 +112,4 @@ def test_layers_with_anything_in_them_are_accepted_or_refused(
             data[place % len(data)] = value
     changed = bytes(data[: len(data) * cut // 8] if cut < 8 else data)
     layers[number % len(layers)] = (title, media_type, changed)
-    judge(submit(kind, layers=layers))
+    must_judge(submit(kind, layers=layers))
