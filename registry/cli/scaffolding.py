@@ -5,7 +5,7 @@ import shutil
 import sys
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -232,9 +232,12 @@ def appearing(folder: Path, *, force: bool) -> Iterator[Path]:
 
 
 def _settle(draft: Path, folder: Path) -> None:
-    if not folder.exists() or not any(folder.iterdir()):
-        draft.replace(folder)
-        return
+    is_empty = not folder.exists() or not any(folder.iterdir())
+    # Who stands in a folder would be left in one that is gone: there, what is in it moves.
+    if is_empty and folder.resolve() != Path.cwd():
+        with suppress(OSError):
+            draft.replace(folder)
+            return
     for here, _, names in os.walk(draft):
         target = folder / Path(here).relative_to(draft)
         if target.is_symlink():

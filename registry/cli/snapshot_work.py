@@ -54,6 +54,13 @@ def captured(wanted: Wanted) -> Snapshot:
             "Install something first.",
             code="NO_LOCK",
         )
+    links = [root.key for root in found.application.roots if root.link is not None]
+    if links:
+        raise Problem(
+            f"{', '.join(links[:10])} stands for a folder of this machine: nobody could restore it.",
+            "Publish it and install it, then take the snapshot.",
+            code="LINKED",
+        )
     usual = [name for name in (application.FILE, CONFIGURATION) if (wanted.folder / name).is_file()]
     files = {name: _document(wanted.folder, name) for name in dict.fromkeys([*usual, *wanted.files])}
     environment = Environment(found.lock, files, _version(), _platform(), found.application.gati)

@@ -56,14 +56,15 @@ def test_a_js_agent_has_its_folder_what_is_granted_and_no_network(gati: Gati, tm
         "name": "helper",
         "config": {"runtime": "js", "entry": "index.js"},
         "capabilities": ["filesystem:read"],
-        "permissions": {"allowedPaths": ["/data"], "maxMemory": "64MiB", "maxDuration": "20s"},
+        "permissions": {"allowedPaths": ["/data"], "allowedDomains": ["*.org"], "maxMemory": "64MiB"},
     }
     (folder / "gati-module.json").write_text(json.dumps(manifest))
     words = ("agent", "run", str(folder), "--allow-path", f"/data={data}", "--env", "A=1", "--", "x", "y")
     with gati.process(*words) as process:
         out, err = process.communicate()
     said = json.loads(out)
-    assert (process.returncode, err) == (7, "")
+    assert process.returncode == 7
+    assert err == "Denied: the network: JavaScript agents have none, whatever they declare; WASM agents do.\n"
     assert (said["own"], said["write"], said["old"]) == ("EROFS", "EROFS", 0)
     assert "etc" not in said["root"].split()
     assert "home" not in said["root"].split()

@@ -75,6 +75,15 @@ def test_a_project_is_made_with_its_values_in_files_and_names(gati: Gati, templa
     assert not list(tmp_path.glob(".made*"))
 
 
+def test_the_folder_that_one_stands_in_stays_it(
+    gati: Gati, template: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    gati("init", "--template", str(template), "--dir", ".", "--var", "apiKey=x")
+    assert files(Path()) == ["README.md", "gati.modules.json", "run.sh", "src/here.js"]
+
+
 def test_a_condition_that_holds_brings_its_files(gati: Gati, template: Path, tmp_path: Path) -> None:
     target = tmp_path / "made"
     given = ("--var", "apiKey=x", "--var", "useDatabase=yes", "--var", "database=postgres", "--json")

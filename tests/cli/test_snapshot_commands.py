@@ -147,6 +147,15 @@ def test_a_project_without_a_lock_has_nothing_to_keep(alice: Gati, tmp_path: Pat
     assert "there is nothing to keep" in ended.err
 
 
+def test_what_is_linked_to_a_folder_cannot_be_kept(alice: Gati, project: Path) -> None:
+    wanted = json.loads((project / "gati.modules.json").read_text())
+    wanted["dependencies"]["@alice/draft"] = "link:../draft"
+    (project / "gati.modules.json").write_text(json.dumps(wanted))
+    ended = alice.run("snapshot", "create", "linked", "--dir", str(project))
+    assert ended.status == 1
+    assert "@alice/draft stands for a folder of this machine" in ended.err
+
+
 def test_a_template_of_the_registry_becomes_a_project(alice: Gati, tmp_path: Path) -> None:
     manifest = {
         "name": "starter",

@@ -8,6 +8,7 @@ from registry.cli.commands_of import Lazy
 
 ENTRIES: Final = {
     "publish": ("publish_module:agent", "Publish an agent."),
+    "install": ("install", "Install agents into a project, with the models that they refer to."),
     "run": ("agent_run", "Run an agent, which can do only what it declares and you allow."),
     "info": ("info", "Show what it is."),
     "unpublish": ("retire:unpublish", "Take back a release."),

@@ -74,6 +74,8 @@ def _run(agent: Agent, options: dict[str, Any], ledger: Ledger) -> int:
     streams = Streams(stdin=_input(options["given"]))
     setting = Setting(tuple(options["arguments"]), _variables(options["variables"]), mounts, streams)
     if agent.runtime == "js":
+        if policy.hosts:
+            ledger.deny("the network", "JavaScript agents have none, whatever they declare; WASM agents do.")
         return int(importlib.import_module("registry.cli.agents.node").run(agent, limits, setting))
 
     def decide(target: str) -> evaluator.Decision:
