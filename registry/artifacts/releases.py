@@ -152,9 +152,9 @@ async def _tag_again(connection: Any, artifact: Artifact, there: Release, floati
 
 
 async def _clear(connection: Any, shelf: Shelf, artifact: Artifact, old: Release) -> None:
-    """Let go of the manifest of a release that never was published, unless another version has it too."""
+    """Let go of the manifest of a release that never was published, unless another version or an index has it too."""
     others = [one for one in await sql.of_digest(connection, artifact.repo, old.digest) if one.id != old.id]
-    if not others:
+    if not others and not await sql_manifests.parents(connection, artifact.repo, old.digest, 1):
         await manifests.discard(connection, shelf, artifact.repo, old.digest)
 
 
