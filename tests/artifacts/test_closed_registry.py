@@ -61,7 +61,7 @@ async def test_a_token_for_one_repository_publishes_what_depends_on_another(worl
         await publish(mine, hello(home))
     artifact = Artifact(name=f"users/{owner.name}/app", more=needing(home))
     async with await owner.with_token(f"repository:{artifact.name}:pull,push") as narrow:
-        await publish(narrow, artifact)
+        assert await publish(narrow, artifact) == (await tags(narrow, artifact.name))["latest"]
 
 
 async def test_who_published_is_in_the_audit(world: World) -> None:

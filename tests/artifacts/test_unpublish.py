@@ -79,6 +79,7 @@ async def test_who_is_unpublished_needs_nobody_any_more(client: httpx.AsyncClien
     await publish(client, APP)
     await releasing.unpublish(shelf, "users/bob/app", "1.0.0")
     await releasing.unpublish(shelf, HELLO, "1.0.0")
+    assert await state(shelf, Artifact()) == "unpublished"
 
 
 async def test_a_policy_of_immutable_tags_keeps_versions_but_lets_latest_follow(

@@ -20,6 +20,7 @@ async def test_a_listener_hears_what_is_told_and_comes_back_when_it_was_cut_off(
             await connection.fetch(statement)
     async with asyncio.timeout(30):
         await woken.wait()
+    assert not task.done()
     stop.set()
     await task
 
