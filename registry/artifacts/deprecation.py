@@ -17,7 +17,7 @@ from registry.core.errors import MalformedManifest, Unprocessable, VersionUnknow
 from registry.namespaces import catalog
 
 LONGEST: Final = 2000
-_CONTROL: Final = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
+_CONTROL: Final = re.compile(r"[\x00-\x08\x0b-\x1f\x7f\ud800-\udfff]")
 
 
 @dataclass(frozen=True, slots=True)

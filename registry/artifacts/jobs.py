@@ -34,9 +34,8 @@ from registry.content.terms import Terms
 from registry.core.errors import RegistryError, Unavailable
 from registry.infra.jobs.listening import listen
 from registry.infra.uncancelled import to_its_end
-from registry.namespaces.access import Column, Right, may
 from registry.namespaces.model import Policies
-from registry.namespaces.rights import locate
+from registry.namespaces.rights import account_may_pull
 
 LANES: Final = 2
 ATTEMPTS: Final = 8
@@ -82,17 +81,24 @@ async def publish_next(shelf: Shelf, steps: Steps = NO_STEPS) -> bool:
     if lease is None:
         return False
     try:
-        await _look(shelf, lease, steps)
-    except RegistryError as error:
-        if error.status in _REFUSALS:
-            detail = error.detail if isinstance(error.detail, dict) else {}
-            await _reject(shelf, lease, {"reason": error.code} | detail | {"message": error.message})
-        else:
-            await _postpone(shelf, lease, error)
+        await _judge(shelf, lease, steps)
+    except Unavailable as error:
+        await _postpone(shelf, lease, error)
     except Exception as error:  # noqa: BLE001 - whatever it is, the release is tried again
         _log.exception("failed", repository=lease.name, version=lease.release.version)
         await _postpone(shelf, lease, error)
     return True
+
+
+async def _judge(shelf: Shelf, lease: Lease, steps: Steps) -> None:
+    """Look, and reject what is refused."""
+    try:
+        await _look(shelf, lease, steps)
+    except RegistryError as error:
+        if error.status not in _REFUSALS:
+            raise
+        detail = error.detail if isinstance(error.detail, dict) else {}
+        await _reject(shelf, lease, {"reason": error.code} | detail | {"message": error.message})
 
 
 async def _look(shelf: Shelf, lease: Lease, steps: Steps) -> None:
@@ -107,10 +113,10 @@ async def _look(shelf: Shelf, lease: Lease, steps: Steps) -> None:
             await sql_jobs.forget(connection, release.id)
         return
     async with _leased(shelf, lease):
-        judged = await judge(shelf, found, _may_pull(shelf, release.pushed_by))
+        judged = await judge(shelf, found, _may_pull(shelf, release))
         if GATI_MANIFEST in judged.missing and release.reason is None:
             inside = await _inside(shelf, found)
-            judged = await judge(shelf, found, _may_pull(shelf, release.pushed_by), inside)
+            judged = await judge(shelf, found, _may_pull(shelf, release), inside)
         if not judged.missing:
             for layer in judged.pending:
                 await _read_whole(shelf, found, judged, layer)
@@ -167,7 +173,7 @@ async def _settle(shelf: Shelf, lease: Lease, judged: Judged | None, steps: Step
 
     async def write(connection: Any, artifact: Artifact, release: Release) -> None:
         terms = await _terms(connection, lease)
-        if judged is not None:
+        if judged is not None and lease.release.config is None:
             await releases.describe(connection, release, judged)
         if judged is not None and judged.missing:
             await _await_referrers(connection, lease, artifact, release, judged.missing)
@@ -257,14 +263,16 @@ async def _postpone(shelf: Shelf, lease: Lease, error: Exception) -> None:
         await sql_jobs.postpone(connection, lease.release.id, lease.due, wait)
 
 
-def _may_pull(shelf: Shelf, account: int | None) -> MayPull:
-    """Whether the account that published may pull from a repository; everybody may where there were no accounts."""
+def _may_pull(shelf: Shelf, release: Release) -> MayPull | None:
+    """Whether who published may pull from a repository; None where the push has resolved all that is named.
+
+    Everybody may where there were no accounts.
+    """
+    account = release.pushed_by
+    if release.config is not None:
+        return None
 
     async def may_pull(name: str) -> bool:
-        if account is None:
-            return True
-        place = await locate(shelf.db, name, account)
-        column = Column.STRANGER if place.role is None else Column(place.role)
-        return place.repository is not None and may(Right.PULL, column, place.visibility)
+        return account is None or await account_may_pull(shelf.db, account, name)
 
     return may_pull

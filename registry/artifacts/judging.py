@@ -34,8 +34,10 @@ class Judged:
         return not self.pending and not self.missing
 
 
-async def judge(shelf: Shelf, found: Submitted, may_pull: MayPull, inside: bytes | None = None) -> Judged:
+async def judge(shelf: Shelf, found: Submitted, may_pull: MayPull | None, inside: bytes | None = None) -> Judged:
     """What can be told of a submission now; `inside` is the Gati manifest that an image holds itself.
+
+    Without `may_pull` nothing that it names is looked for.
 
     Raises:
         ArtifactInvalid: it, a referrer that it needs, or what it names, is not in order.
@@ -55,6 +57,6 @@ async def judge(shelf: Shelf, found: Submitted, may_pull: MayPull, inside: bytes
         await asyncio.to_thread(checking.check_referrer, submission, artifact_type, raw)
     needed = checking.needs_referrers(submission)
     home = submission.repository.rpartition("/")[0]
-    dependencies = await resolve(shelf, home, checked.extract.wants, may_pull)
+    dependencies = [] if may_pull is None else await resolve(shelf, home, checked.extract.wants, may_pull)
     missing = tuple(one for one in needed if one not in there)
     return Judged(submission, checked.extract, tuple(dependencies), text, checked.pending, missing)

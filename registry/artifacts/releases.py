@@ -15,6 +15,7 @@ from registry.artifacts.states import State, content_state, may_follow
 from registry.artifacts.steps import Scan, Signature, Steps
 from registry.artifacts.versions import tag_of, version_of
 from registry.audit.model import Event
+from registry.audit.record import text
 from registry.content import manifests, sql_manifests, trail
 from registry.content.model import Manifest
 from registry.content.refusals import stays
@@ -270,6 +271,7 @@ async def reject(
     connection: Any, artifact: Artifact, release: Release, reason: dict[str, Any], terms: Terms
 ) -> Release:
     """End a release for what is in it: it stays to be looked up, and its version may be published anew."""
+    reason = _storable(reason)
     await sql.set_content(
         connection, artifact.repo, release.digest, content_state(State.REJECTED), str(reason["message"])
     )
@@ -277,6 +279,19 @@ async def reject(
     await emit(connection, events.REJECTED, artifact, release, {"reason": reason})
     await note(connection, terms, artifact, release, "artifact.rejected", {"reason": str(reason.get("reason", ""))})
     return release
+
+
+def _storable(value: Any) -> Any:
+    """A JSON value as PostgreSQL can keep it: it may quote what a layer holds."""
+    match value:
+        case dict():
+            return {text(str(key)): _storable(item) for key, item in value.items()}
+        case list() | tuple():
+            return [_storable(item) for item in value]
+        case str():
+            return text(value)
+        case _:
+            return value
 
 
 async def expire(connection: Any, shelf: Shelf, artifact: Artifact, release: Release, terms: Terms) -> Release:

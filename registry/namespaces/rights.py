@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Final
 
+from registry.auth import people
 from registry.auth.model import Actor
 from registry.core import slugs
 from registry.core.slugs import PATHS, prefix
@@ -110,6 +111,20 @@ def rights(actor: Actor, place: Place, address: str, now: float, *, of_repositor
     visibility = "private" if hidden else place.visibility
     held = {right for right in _ALL if may(right, column, visibility, place.policies.delete)}
     return frozenset(held & _within_limits(actor, place, visibility, is_fresh=now < key_ends(actor, place.policies)))
+
+
+async def account_may_pull(db: Database, account: int, name: str) -> bool:
+    """Whether an account that is active may pull from a repository: for what it left to be done without it.
+
+    From which addresses does not count, as there is none.
+    """
+    async with db.connection() as connection:
+        person = (await people.known(connection, [account])).get(account)
+    if person is None or person.state != "active":
+        return False
+    actor = Actor("", account, person.name, person.kind, is_administrator=person.is_administrator)
+    place = await locate(db, name, account)
+    return place.repository is not None and may(Right.PULL, _column(actor, place.role), place.visibility)
 
 
 def administers(actor: Actor) -> bool:

@@ -1,4 +1,5 @@
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -8,8 +9,8 @@ from registry.config import load
 from registry.content import retention
 from tests.access.conftest import world
 from tests.access.world import World
-from tests.artifacts.publishing import Artifact, publish, push_parts, put, reason, tags
-from tests.artifacts.test_worker_checks import GOOD
+from tests.artifacts.publishing import Artifact, publish, push_parts, put, reason, state, tags
+from tests.artifacts.test_worker_checks import GOOD, PLAIN, attach, push_image_module
 from tests.conftest import running
 from tests.content.faults import all_time_passes
 from tests.pushing import digest, push_image
@@ -62,6 +63,37 @@ async def test_a_token_for_one_repository_publishes_what_depends_on_another(worl
     artifact = Artifact(name=f"users/{owner.name}/app", more=needing(home))
     async with await owner.with_token(f"repository:{artifact.name}:pull,push") as narrow:
         assert await publish(narrow, artifact) == (await tags(narrow, artifact.name))["latest"]
+
+
+@pytest.mark.parametrize("reached", ["late", "refused"])
+async def test_a_manifest_that_comes_late_names_only_what_its_publisher_may_pull(world: World, reached: str) -> None:
+    owner, other = await world.user(), await world.user()
+    space, secret = await world.org(owner)
+    if reached == "late":
+        await world.join(space, other, "read")
+    async with owner.client() as mine:
+        await publish(mine, hello(secret))
+    home, shelf = f"users/{other.name}/hello", world.application.shelf()
+    artifact = Artifact(home, kind="module-oci", layers=PLAIN.layers, more=needing(secret))
+    async with other.client() as strange:
+        raw = await push_image_module(strange, artifact)
+        assert await publish_next(shelf)
+        await attach(strange, raw, artifact.config, name=home)
+        assert await publish_next(shelf)
+    assert await state(shelf, artifact) == ("published" if reached == "late" else "rejected")
+
+
+async def test_an_administrator_publishes_what_needs_more_than_others_may_pull(world: World) -> None:
+    owner = await world.user()
+    _, secret = await world.org(owner)
+    async with owner.client() as mine:
+        await publish(mine, hello(secret))
+    artifact = Artifact(f"users/{world.administrator.name}/app", kind="module-node", more=needing(secret))
+    artifact = replace(artifact, layers=GOOD.layers)
+    async with world.administrator.client() as keeper:
+        await publish(keeper, artifact)
+    assert await publish_next(world.application.shelf())
+    assert await state(world.application.shelf(), artifact) == "published"
 
 
 async def test_who_published_is_in_the_audit(world: World) -> None:

@@ -74,6 +74,18 @@ async def test_what_the_worker_refuses_tells_why_and_can_be_published_better(
     assert (await client.get(f"/v2/{HELLO}/manifests/{named}")).status_code == 404
 
 
+async def test_a_reason_may_quote_what_the_database_cannot_keep(
+    client: httpx.AsyncClient, shelf: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: Any) -> None:
+        raise MalformedManifest("It is \0.", pointer="", suggestion="Write x.", value="\ud800", path="a\0b")
+
+    monkeypatch.setattr(checking, "check_whole", refuse)
+    await publish(client, GOOD)
+    assert await publish_next(shelf)
+    assert (await state(shelf, GOOD), (await why(shelf))["path"]) == ("rejected", "a\ufffdb")
+
+
 async def test_what_was_refused_is_looked_at_again_when_it_is_pushed_again(
     client: httpx.AsyncClient, shelf: Any
 ) -> None:
@@ -181,15 +193,17 @@ async def push_image_module(client: httpx.AsyncClient, artifact: Artifact) -> by
     return raw
 
 
-async def attach(client: httpx.AsyncClient, subject: bytes, content: bytes, artifact_type: str = GATI_MANIFEST) -> None:
+async def attach(
+    client: httpx.AsyncClient, subject: bytes, content: bytes, artifact_type: str = GATI_MANIFEST, name: str = HELLO
+) -> None:
     """Push a referrer that says something of a manifest."""
     for blob in (b"{}", content):
-        await push_blob(client, HELLO, blob)
+        await push_blob(client, name, blob)
     reference = {"mediaType": OCI_MANIFEST, "digest": digest(subject), "size": len(subject)}
     body = json.loads(image(artifactType=artifact_type, subject=reference))
     body["layers"] = [{"mediaType": GATI_MANIFEST_LAYER, "digest": digest(content), "size": len(content)}]
     raw = json.dumps(body).encode()
-    assert (await push_manifest(client, HELLO, raw, digest(raw))).status_code == 201
+    assert (await push_manifest(client, name, raw, digest(raw))).status_code == 201
 
 
 PLAIN = image_module(packed(entry("hello", b"x")))
