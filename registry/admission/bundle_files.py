@@ -14,6 +14,7 @@ from registry.artifacts.formats.archive import Entry, Limits
 from registry.content import uploads
 from registry.content.chunks import Chunk
 from registry.content.shelf import Shelf
+from registry.content.terms import Terms
 from registry.core.digest import Digest
 from registry.core.errors import DigestInvalid, NotFound, TooLarge
 from registry.infra.storage.keys import upload_key
@@ -34,7 +35,7 @@ class Arriving:
 
 
 @asynccontextmanager
-async def received(shelf: Shelf, name: str, owner: str, arriving: Arriving) -> AsyncIterator[BinaryIO]:
+async def received(shelf: Shelf, name: str, owner: str, terms: Terms, arriving: Arriving) -> AsyncIterator[BinaryIO]:
     """The whole body in a file that goes with this context, and with the sweep should the process die.
 
     Raises:
@@ -44,7 +45,7 @@ async def received(shelf: Shelf, name: str, owner: str, arriving: Arriving) -> A
     """
     if arriving.size is not None and arriving.size > arriving.limit:
         raise _long(arriving.limit)
-    session = await uploads.start(shelf, name, owner, "sha256")
+    session = await uploads.start(shelf, name, owner, "sha256", terms)
     try:
         hasher = sha256()
         await uploads.append(shelf, session, Chunk(_counted(arriving, hasher.update), 0))

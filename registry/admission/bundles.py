@@ -62,7 +62,7 @@ async def take(shelf: Shelf, sender: Sender, version: str, arriving: Arriving, s
         Everything that a push of it raises.
     """
     signed = None if signature is None else _decoded(signature)
-    async with bundle_files.received(shelf, sender.name, sender.owner, arriving) as file:
+    async with bundle_files.received(shelf, sender.name, sender.owner, sender.terms, arriving) as file:
         index = await _unpack(shelf, sender, file, arriving.limit)
     pushed = await _push(shelf, sender, version, index)
     if signed is not None:

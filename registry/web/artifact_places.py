@@ -4,7 +4,7 @@ from registry.artifacts import reading
 from registry.artifacts.sql_reading import Artifact, Release
 from registry.auth.model import ANYBODY
 from registry.content.terms import OPEN_TERMS, Terms
-from registry.core.errors import ArtifactUnknown, RegistryError, Unauthorized
+from registry.core.errors import ArtifactUnknown, Denied, RegistryError, Unauthorized
 from registry.namespaces.access import Right
 from registry.namespaces.catalog import Visible, visible
 from registry.namespaces.entry import shown
@@ -20,6 +20,23 @@ VERSION = f"{ARTIFACT}/{{version}}"
 def is_writer(call: Call) -> bool:
     """Whether the caller sees what is not published."""
     return Right.PUSH in call.admitted.held
+
+
+def require_push(call: Call) -> None:
+    """Nothing, when the caller may push where it sees something already.
+
+    Raises:
+        Denied, Unauthorized: it may not.
+    """
+    actor = call.admitted.actor
+    if is_writer(call):
+        return
+    if actor.account is None:
+        raise Unauthorized("This needs a login: gati login.")
+    raise Denied(
+        f"{actor.name} may see {shown(call.params)}, but this needs the right {Right.PUSH} there.",
+        detail={"needed": Right.PUSH},
+    )
 
 
 def terms(call: Call) -> Terms:

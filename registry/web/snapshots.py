@@ -13,7 +13,7 @@ from registry.snapshots import shares
 from registry.snapshots.plan import plan
 from registry.snapshots.shares import LONGEST, USUAL, Place
 from registry.snapshots.sql_shares import Share, Shown
-from registry.web.artifact_places import VERSION, release
+from registry.web.artifact_places import VERSION, release, require_push
 from registry.web.bodies import Answer, Body, Listing, Page
 from registry.web.paging import id_of, paged, start
 from registry.web.rest import Call, Reply, Row
@@ -72,10 +72,10 @@ class PlanAnswer(Answer, frozen=True, kw_only=True):
 def rows(site: Site) -> tuple[Row, ...]:
     """The endpoints of this file."""
     on, lists = _Links(site), Listing[ShareAnswer]
-    one, push = f"{_SHARE}/{{id}}", Right.PUSH
+    one, push, pull = f"{_SHARE}/{{id}}", Right.PUSH, Right.PULL
     return (
         Row("POST", _SHARE, create, push, "Share", ShareBody, None, NewShareAnswer, 201, (409, 410), is_open=True),
-        Row("GET", _SHARE, list_shares, push, "List links", query=Page, answer=lists, codes=(410,), is_open=True),
+        Row("GET", _SHARE, list_shares, pull, "List links", query=Page, answer=lists, codes=(410,), is_open=True),
         Row("DELETE", one, revoke, push, "Revoke a link", status=204, codes=(410,), is_open=True),
         Row("GET", _LINK, on.show, Level.ANYONE, "Show what is shared", answer=SharedAnswer, codes=(410,)),
         Row("GET", f"{_LINK}/restore", on.restore, Level.ANYONE, "Plan a restore", answer=PlanAnswer, codes=(410,)),
@@ -96,9 +96,10 @@ async def create(call: Call) -> Reply:
 
 
 async def list_shares(call: Call) -> Reply:
-    """List the links of a snapshot, without their secrets."""
+    """List the links of a snapshot, without their secrets, for those who may push there."""
     query: Page = call.query
     place = await _place(call)
+    require_push(call)
     found = await shares.listed(call.realm.db, place.release, start(query), query.limit + 1)
     return paged(found, query, lambda one: one.id, _shown)
 

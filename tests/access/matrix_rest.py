@@ -45,7 +45,7 @@ GET /v1/artifacts/{ns}/{name}/{version}/sbom pull
 GET /v1/artifacts/{ns}/{name}/{version}/signatures pull
 GET /v1/artifacts/{ns}/{name}/{version}/skill-graph pull
 POST /v1/artifacts/{ns}/{name}/{version} push
-GET /v1/artifacts/{ns}/{name}/{version}/share push
+GET /v1/artifacts/{ns}/{name}/{version}/share pull
 POST /v1/artifacts/{ns}/{name}/{version}/share push
 DELETE /v1/artifacts/{ns}/{name}/{version}/share/{id} push
 POST /v1/artifacts/batch anyone
@@ -110,6 +110,13 @@ POST /v1/users/verify-email/resend signed-in
 GET /v1/users/{account} signed-in
 """
 NEEDS: Final = {(line.split()[0], line.split()[1]): line.split()[2] for line in PAGE.strip().splitlines()}
+_PARTS: Final = "/v1/artifacts/{ns}/{name}/{version}/"
+ASKED: Final = [
+    (method, path)
+    for (method, path), needs in NEEDS.items()
+    if needs != "pull" or not path.startswith(_PARTS) or path == f"{_PARTS}layers"
+]
+"""The rows that whoever calls is answered by: one part of a version stands for all of them."""
 _OWN: Final = ("/v1/api-keys", "/v1/auth/logout")
 
 

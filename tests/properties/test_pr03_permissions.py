@@ -112,7 +112,7 @@ async def test_whoever_calls_gets_what_the_table_says_and_a_refusal_changes_noth
 async def _rest(scene: Scene, client: httpx.AsyncClient) -> None:
     """What /v1 refuses is refused; what it does not is let in, and not done here."""
     case, home = scene.case, scene.names["home"]
-    for method, path in matrix_rest.NEEDS:
+    for method, path in matrix_rest.ASKED:
         expected = matrix_rest.answer(case, method, path)
         whole = matrix_rest.path_of(path, home, scene.world.administrator.name)
         if expected == "yes":

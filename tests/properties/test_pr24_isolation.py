@@ -113,7 +113,7 @@ def _statements() -> Iterator[list[int]]:
 
 async def _same_rest(client: httpx.AsyncClient, hidden: str, never: str) -> None:
     """Every endpoint about a namespace, and about its repository."""
-    for method, path in matrix_rest.NEEDS:
+    for method, path in matrix_rest.ASKED:
         if "{ns}" not in path:
             continue
         found = []

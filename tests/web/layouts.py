@@ -26,6 +26,7 @@ class Piece:
     version: str = "1.0.0"
     layers: tuple[bytes, ...] = (b"{}",)
     more: dict[str, Any] = field(default_factory=dict)
+    layer_type: str = EMPTY_TYPE
 
     @property
     def config(self) -> bytes:
@@ -41,7 +42,7 @@ class Piece:
             "mediaType": OCI_MANIFEST,
             "artifactType": TYPE,
             "config": descriptor(self.config, CONFIG),
-            "layers": [descriptor(layer, EMPTY_TYPE) for layer in self.layers],
+            "layers": [descriptor(layer, self.layer_type) for layer in self.layers],
         }
         return json.dumps(body).encode()
 
