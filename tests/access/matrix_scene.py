@@ -102,13 +102,17 @@ async def make(world: World, case: Case) -> Scene:
 async def _fill(scene: Scene) -> None:
     home, away = scene.name("home", "app"), scene.name("away", "app")
     async with scene.world.administrator.client() as client:
-        for name, content in [(home, EMPTY), (home, LAYER), (home, LOOSE), *((away, blob) for blob in scene.mounted)]:
+        for name, content in [
+            *((home, blob) for blob in (EMPTY, LAYER, LOOSE)),
+            *((away, blob) for blob in (EMPTY, *scene.mounted)),
+        ]:
             answer = await client.post(f"/v2/{name}/blobs/uploads/?digest={digest(content)}", content=content)
             assert answer.status_code == 201, answer.text
-        answer = await client.put(
-            f"/v2/{home}/manifests/latest", content=image(LAYER), headers={"Content-Type": OCI_MANIFEST}
-        )
-        assert answer.status_code == 201, answer.text
+        for name, layer in ((home, LAYER), (away, scene.mounted[0])):
+            answer = await client.put(
+                f"/v2/{name}/manifests/latest", content=image(layer), headers={"Content-Type": OCI_MANIFEST}
+            )
+            assert answer.status_code == 201, answer.text
         for name in (scene.name("home", "other"), scene.name("away", "other"), home):
             opened = await client.post(f"/v2/{name}/blobs/uploads/")
             assert opened.status_code == 202, opened.text
