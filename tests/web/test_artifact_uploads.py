@@ -1,10 +1,13 @@
 """Artifacts sent in one piece."""
 
 import base64
+import json
 
 import pytest
 
-from tests.pushing import digest
+from registry.artifacts.catalogue import BY_NAME
+from registry.artifacts.model import GATI_MANIFEST, GATI_MANIFEST_LAYER
+from tests.pushing import EMPTY, OCI_INDEX, OCI_MANIFEST, descriptor, digest
 from tests.web.layouts import Piece, packed, post
 from tests.web.spaces import Org
 
@@ -117,3 +120,44 @@ async def test_the_version_of_the_path_is_that_of_the_artifact(org: Org) -> None
     assert (await post(org.town, path(org, version="latest"), body, org.writer)).status_code == 400
     done = await post(org.town, path(org, version="2.0.0"), body, org.writer)
     assert (done.status_code, done.json()["status"]) == (202, "completed")
+
+
+def runnable() -> dict[str, bytes]:
+    """The layout of an image for two platforms, whose Gati manifest refers to it."""
+    kind = BY_NAME["module-oci"]
+    _, media_type, layer = kind.example_layers[0]
+    blobs = {layer}
+    children = []
+    for architecture in ("amd64", "arm64"):
+        config = json.dumps({"architecture": architecture, "os": "linux", "rootfs": {"type": "layers"}}).encode()
+        body = {"schemaVersion": 2, "mediaType": OCI_MANIFEST, "artifactType": kind.artifact_type}
+        parts = {"config": descriptor(config, kind.config_type), "layers": [descriptor(layer, media_type)]}
+        raw = json.dumps(body | parts).encode()
+        blobs |= {config, raw}
+        children.append(descriptor(raw, OCI_MANIFEST) | {"platform": {"os": "linux", "architecture": architecture}})
+    main = {"schemaVersion": 2, "mediaType": OCI_INDEX, "artifactType": kind.artifact_type, "manifests": children}
+    index = json.dumps(main).encode()
+    gati = json.dumps(dict(kind.example) | {"name": "image", "version": "1.0.0"}).encode()
+    referrer = json.dumps(
+        {
+            "schemaVersion": 2,
+            "mediaType": OCI_MANIFEST,
+            "artifactType": GATI_MANIFEST,
+            "config": descriptor(EMPTY, "application/vnd.oci.empty.v1+json"),
+            "layers": [descriptor(gati, GATI_MANIFEST_LAYER)],
+            "subject": descriptor(index, OCI_INDEX),
+        }
+    ).encode()
+    blobs |= {index, gati, referrer, EMPTY}
+    listed = [descriptor(index, OCI_INDEX), descriptor(referrer, OCI_MANIFEST)]
+    files = {f"blobs/{digest(one).replace(':', '/')}": one for one in blobs}
+    top = json.dumps({"schemaVersion": 2, "manifests": listed}).encode()
+    return {"oci-layout": b'{"imageLayoutVersion": "1.0.0"}', "index.json": top} | files
+
+
+async def test_an_image_for_several_platforms_comes_with_what_refers_to_it(org: Org) -> None:
+    answer = await post(org.town, path(org, "image"), packed(runnable()), org.writer)
+    assert answer.status_code == 202, answer.text
+    assert answer.json()["state"] in {"received", "published"}
+    layers = (await org.town.call("GET", f"{path(org, 'image')}/layers", key=org.writer)).json()["items"]
+    assert {one["platform"]["architecture"] for one in layers} == {"amd64", "arm64"}
