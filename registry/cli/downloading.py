@@ -109,7 +109,7 @@ class Download:
         with self._wire.stream(Ask("GET", path, self._target.repository, headers=headers)) as response:
             if at and not _begins_at(response, at):
                 at = self._emptied(file)
-            for piece in response.iter_raw(_PIECE):
+            for piece in response.iter_raw():
                 at += len(piece)
                 if at > self._target.size:
                     raise self._wrong(f"more than the {self._target.size} bytes that it should have")

@@ -109,6 +109,8 @@ class Upload:
             is_resumed = place is not None
             try:
                 self._through(place or self._started())
+            except Unreachable:
+                raise
             except Problem as problem:
                 self._forget()
                 is_wrong = is_resumed and problem.code in {"DIGEST_INVALID", "SIZE_INVALID"}
