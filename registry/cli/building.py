@@ -7,6 +7,7 @@ from registry.artifacts.model import WASM
 from registry.cli import parts
 from registry.cli.bundles import Bundle, Part, assemble, assemble_index
 from registry.cli.images import image_module
+from registry.cli.models import model
 from registry.cli.problems import Problem
 from registry.cli.projects import Project, Workshop
 
@@ -96,8 +97,7 @@ def _agent(project: Project, workshop: Workshop) -> Bundle:
 def _transformer(project: Project, workshop: Workshop) -> Bundle:
     """A transformer: its rules, and code where the manifest names some."""
     kind = parts.media_type(project.kind, "rules")
-    named = ("fromArtifact", "fromVersion", "toVersion", "transformations", "lossy")
-    rules = {name: project.config[name] for name in named if name in project.config}
+    rules = {"transformations": project.config.get("transformations")}
     layers = [parts.of_json(rules, "rules.json", kind, "rules")]
     if (wanted := parts.globs_of(project)) is not None:
         layers.append(parts.archive(project, workshop, "code", wanted))
@@ -134,6 +134,7 @@ _MAKERS: Final[Mapping[str, Callable[[Project, Workshop], Bundle]]] = {
     "module-binary": _binary,
     "module-external": _external,
     "plugin": _code,
+    "model": model,
     "agent": _agent,
     "template": _template,
     "transformer": _transformer,

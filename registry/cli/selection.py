@@ -8,15 +8,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from registry.cli import globs
+from registry.artifacts import globs
+from registry.cli import ignoring
 from registry.cli.problems import Problem
 
 IGNORE: Final = ".gatiignore"
 MOST: Final = 100_000
-_TOOLS: Final = globs.words(
+_TOOLS: Final = ignoring.words(
     ".git .hg .svn CVS node_modules gati_modules .DS_Store Thumbs.db __pycache__/ .venv/ *.swp *~ .gatiignore"
 )
-_SECRETS: Final = globs.words(
+_SECRETS: Final = ignoring.words(
     ".env .env.* !.env.example !.env.sample !.env.template !.env.dist .npmrc .netrc .pypirc .git-credentials "
     "id_rsa id_dsa id_ecdsa id_ed25519 *.p12 *.pfx *.jks *.keystore *.kdbx .ssh/ .aws/ .gnupg/ .docker/config.json"
 )
@@ -53,14 +54,16 @@ def choose(root: Path, wanted: Sequence[str] | None = None, leave: Sequence[Path
     Raises:
         Problem: there are too many, one is neither file nor link, or a link leads out of the folder.
     """
-    rules = globs.patterns(_text(root / IGNORE))
-    includes = None if wanted is None else tuple(found for one in wanted if (found := _include(one)) is not None)
+    rules = ignoring.patterns(_text(root / IGNORE))
+    _check(wanted or ())
     left = {path.resolve() for path in leave}
     choice = Choice()
     for path, place in _walk(root, "", rules, choice):
-        if (left and place.resolve() in left) or (includes is not None and not globs.is_covered(path, includes)):
+        if (left and place.resolve() in left) or (
+            wanted is not None and not any(_means(glob, path) for glob in wanted)
+        ):
             continue
-        if globs.is_ignored(path, _SECRETS, is_folder=False) or _is_key(place):
+        if ignoring.is_ignored(path, _SECRETS, is_folder=False) or _is_key(place):
             choice.secrets.append(path)
             continue
         choice.files.append(_file(root, path, place))
@@ -72,7 +75,7 @@ def choose(root: Path, wanted: Sequence[str] | None = None, leave: Sequence[Path
     return choice
 
 
-def _walk(root: Path, below: str, rules: Sequence[globs.Pattern], choice: Choice) -> Iterator[tuple[str, Path]]:
+def _walk(root: Path, below: str, rules: Sequence[ignoring.Pattern], choice: Choice) -> Iterator[tuple[str, Path]]:
     try:
         entries = sorted(os.scandir(root / below), key=lambda entry: entry.name)
     except OSError as error:
@@ -80,23 +83,27 @@ def _walk(root: Path, below: str, rules: Sequence[globs.Pattern], choice: Choice
     for entry in entries:
         path = f"{below}{entry.name}"
         is_folder = entry.is_dir(follow_symlinks=False)
-        if globs.is_ignored(path, _TOOLS, is_folder=is_folder):
+        if ignoring.is_ignored(path, _TOOLS, is_folder=is_folder):
             choice.tools.append(path)
-        elif is_folder and globs.is_ignored(path, _SECRETS, is_folder=True):
+        elif is_folder and ignoring.is_ignored(path, _SECRETS, is_folder=True):
             choice.secrets.append(path)
-        elif not globs.is_ignored(path, rules, is_folder=is_folder):
+        elif not ignoring.is_ignored(path, rules, is_folder=is_folder):
             if is_folder:
                 yield from _walk(root, f"{path}/", rules, choice)
             else:
                 yield path, root / path
 
 
-def _include(text: str) -> globs.Pattern | None:
-    """A glob of `files` names from the folder on, unlike one of an ignore file: `*.js` is not `src/a.js`."""
-    negated = text.startswith("!")
-    inner = text[1:] if negated else text
-    inner = inner.removeprefix("./")
-    return globs.pattern(("!" if negated else "") + "/" + inner.lstrip("/"))
+def _check(wanted: Sequence[str]) -> None:
+    for glob in wanted:
+        why = globs.fault(glob)
+        if why is not None:
+            raise Problem(f"The glob {glob[:200]!r} of `files` {why}.", "Write one such as dist/** or package.json.")
+
+
+def _means(glob: str, path: str) -> bool:
+    """Whether a glob of `files` means a file, or a folder that it lies in."""
+    return globs.matches(glob, path) or globs.matches(f"{glob.rstrip('/')}/**", path)
 
 
 def _file(root: Path, path: str, place: Path) -> File:

@@ -1,4 +1,4 @@
-"""Patterns of paths, as `.gitignore` has them (gitignore(5)). Pure."""
+"""What `.gatiignore` names, by the patterns that `.gitignore` has (gitignore(5)). Pure."""
 
 import re
 from collections.abc import Iterable
@@ -54,20 +54,6 @@ def is_ignored(path: str, rules: Iterable[Pattern], *, is_folder: bool) -> bool:
         if (is_folder or not rule.folders_only) and rule.fits.fullmatch(path):
             ignored = not rule.takes_back
     return ignored
-
-
-def is_covered(path: str, rules: Iterable[Pattern]) -> bool:
-    """Whether a file, or a folder that it lies in, is named by the last line that fits any of them."""
-    parts = path.split("/")
-    covered = False
-    for rule in rules:
-        if any(
-            rule.fits.fullmatch("/".join(parts[:depth]))
-            for depth in range(1, len(parts) + 1)
-            if depth < len(parts) or not rule.folders_only
-        ):
-            covered = not rule.takes_back
-    return covered
 
 
 def _expression(text: str) -> str:
