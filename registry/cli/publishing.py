@@ -19,6 +19,7 @@ from registry.cli.transfer import Blob
 from registry.cli.waiting import patience
 
 _WAIT: Final = 600.0
+_SOON: Final = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,10 +164,12 @@ def _verdict(counter: Counter, bundle: Bundle, digest: str) -> str:
     Raises:
         Problem: it is rejected, for a reason.
     """
-    for _ in patience(_WAIT):
+    for turn in patience(_WAIT):
         state = _state(counter, bundle, digest)
         if state not in {State.RECEIVED, State.SCANNING}:
             return state
+        if turn == _SOON:
+            counter.out.say(f"All is sent. The registry looks at it: {state}. With --no-wait nobody waits for it.")
     raise Unreachable(
         f"The registry has not judged {bundle.repository} {bundle.version} for {_WAIT / 60:.0f} minutes.",
         f"Look later: gati module info {bundle.repository}@{bundle.version}.",

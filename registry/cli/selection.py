@@ -59,9 +59,7 @@ def choose(root: Path, wanted: Sequence[str] | None = None, leave: Sequence[Path
     left = {path.resolve() for path in leave}
     choice = Choice()
     for path, place in _walk(root, "", rules, choice):
-        if (left and place.resolve() in left) or (
-            wanted is not None and not any(_means(glob, path) for glob in wanted)
-        ):
+        if (left and place.resolve() in left) or not _is_wanted(path, wanted):
             continue
         if ignoring.is_ignored(path, _SECRETS, is_folder=False) or _is_key(place):
             choice.secrets.append(path)
@@ -101,9 +99,11 @@ def _check(wanted: Sequence[str]) -> None:
             raise Problem(f"The glob {glob[:200]!r} of `files` {why}.", "Write one such as dist/** or package.json.")
 
 
-def _means(glob: str, path: str) -> bool:
+def _is_wanted(path: str, wanted: Sequence[str] | None) -> bool:
     """Whether a glob of `files` means a file, or a folder that it lies in."""
-    return globs.matches(glob, path) or globs.matches(f"{glob.rstrip('/')}/**", path)
+    if wanted is None:
+        return True
+    return any(globs.matches(glob, path) or globs.matches(f"{glob.rstrip('/')}/**", path) for glob in wanted)
 
 
 def _file(root: Path, path: str, place: Path) -> File:

@@ -13,11 +13,11 @@ def patience(
     seconds: float,
     now: Callable[[], float] = time.monotonic,
     sleep: Callable[[float], None] = time.sleep,
-) -> Iterator[None]:
-    """Turns to look: at once, then after growing pauses, for so many seconds."""
-    end, pause = now() + seconds, _FIRST
-    yield
+) -> Iterator[int]:
+    """Turns to look, counted: at once, then after growing pauses, for so many seconds."""
+    end, pause, turn = now() + seconds, _FIRST, 0
+    yield turn
     while now() < end:
         sleep(pause)
-        pause = min(pause * _GROWTH, _LONGEST)
-        yield
+        pause, turn = min(pause * _GROWTH, _LONGEST), turn + 1
+        yield turn
