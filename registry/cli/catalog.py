@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any, Final
 
-from registry.artifacts import references
+from registry.artifacts import references, versions
 from registry.artifacts.references import Reference
 from registry.cli.api import Api, route
 from registry.cli.problems import Missing, Problem
@@ -80,6 +80,26 @@ class Catalog:
             Missing: there is none, or the caller may not know of it.
         """
         return self.api.get(f"{base(repository)}/{_segment(version)}/metadata").body
+
+    def version(self, artifact: dict[str, Any], reference: Reference) -> str:
+        """What names the release of an artifact that a reference means: a digest, a version, or a tag.
+
+        Raises:
+            Missing: no version is in the range that it has, or none is published.
+        """
+        asked = reference.digest or reference.version or artifact.get("latest")
+        if asked is not None and (reference.digest or versions.is_version(asked) or not versions.is_range(asked)):
+            return str(asked)
+        repository = str(artifact["repository"])
+        found = [str(one["version"]) for one in self.versions(repository) if one.get("state") == "published"]
+        best = versions.best(found, asked) if asked is not None else None
+        if best is not None:
+            return best
+        raise Missing(
+            f"{repository} has no published version{f' in {asked}' if asked else ''}.",
+            f"There are {', '.join(found[:10]) or 'none'}.",
+            code="VERSION_NOT_FOUND",
+        )
 
     def part(self, repository: str, version: str, part: str) -> dict[str, Any]:
         """A part of a release, such as `layers`, `readme`, `gtypes`, `dependencies` or `model-card`."""

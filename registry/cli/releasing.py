@@ -36,6 +36,13 @@ _PUBLISH: Final = (
     click.option("--wait/--no-wait", "is_waiting", default=True, help="Wait until the registry has judged it."),
     click.option("--dry-run", "is_trial", is_flag=True, help="Build and judge it; send nothing."),
 )
+_COMMANDS: Final = {
+    "model": "gati model pull {}",
+    "agent": "gati agent install {}",
+    "template": "gati init NAME --template {}",
+    "plugin": "gati plugin install {}",
+    "snapshot": "gati snapshot restore {}",
+}
 _Command = TypeVar("_Command", bound=Callable[..., None])
 
 
@@ -201,25 +208,15 @@ def tell(run: Run, bundle: Bundle, place: Reach, done: Published) -> None:
     else:
         told = f"Published {name} ({bundle.kind.name}, {size}): {done.digest}."
     run.out.done(told, document)
-    run.out.say(f"Use it: {_use(bundle)}")
+    run.out.say(f"Use it: {_use(bundle, place)}")
 
 
-def _use(bundle: Bundle) -> str:
+def _use(bundle: Bundle, place: Reach) -> str:
+    """The command that gets it."""
     _, slug, name = bundle.repository.split("/")
-    short = f"@{slug}/{name}"
-    match bundle.kind.name:
-        case "model":
-            return f"gati model pull {short}"
-        case "agent":
-            return f"gati agent install {short}"
-        case "template":
-            return f"gati init NAME --template {short}"
-        case "plugin":
-            return f"gati plugin install {short}"
-        case "snapshot":
-            return f"gati snapshot restore {short}"
-        case _:
-            return f"gati module install {short}"
+    if bundle.kind.name == "module-oci":
+        return f"docker pull {place.address.host}/{bundle.repository}:{bundle.tag}"
+    return _COMMANDS.get(bundle.kind.name, "gati module install {}").format(f"@{slug}/{name}")
 
 
 def index_of(bundle: Bundle) -> bytes:

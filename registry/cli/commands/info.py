@@ -36,11 +36,12 @@ def command(run: Run, /, reference: str, **wishes: bool) -> None:
     catalog, asked = reach(run).catalog, parse(reference)
     artifact = catalog.find(asked)
     repository = str(artifact["repository"])
-    version = asked.digest or asked.version or str(artifact.get("latest") or "")
     if wishes["with_versions"]:
         items = catalog.versions(repository)
         run.out.table(items, ("version", "state", "tags", "digest", "size", "publishedAt", "deprecation"))
-    elif wishes["with_deps"]:
+        return
+    version = catalog.version(artifact, asked)
+    if wishes["with_deps"]:
         items = catalog.part(repository, version, "dependencies?resolve=true").get("items") or []
         run.out.table(items, ("name", "range", "relation", "optional", "version", "digest"))
     elif wishes["with_gtypes"]:
@@ -50,7 +51,7 @@ def command(run: Run, /, reference: str, **wishes: bool) -> None:
     elif wishes["with_security"]:
         _security(run, catalog, repository, version)
     else:
-        _whole(run, artifact, catalog.release(repository, version) if version else {})
+        _whole(run, artifact, catalog.release(repository, version))
 
 
 def _readme(run: Run, found: dict[str, Any]) -> None:
