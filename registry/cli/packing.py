@@ -68,12 +68,11 @@ def pack(files: Iterable[File], into: Path, *, told: Callable[[int], None] = lam
         sealing = Sealing(raw)
         with Gzip(sealing) as zipped:
             for file in files:
-                zipped.write(_header(file.path, file.size, file.link, is_executable=file.is_executable))
-                if file.link is None:
-                    for piece in _content(file):
-                        zipped.write(piece)
-                        told(len(piece))
-                    zipped.write(_padding(file.size))
+                zipped.write(_header(file.path, file.size, is_executable=file.is_executable))
+                for piece in _content(file):
+                    zipped.write(piece)
+                    told(len(piece))
+                zipped.write(_padding(file.size))
             zipped.write(bytes(2 * _BLOCK))
     return Packed(into, sealing.digest, sealing.size)
 
@@ -104,13 +103,11 @@ class Gzip:
             self._into.write(zipped)
 
 
-def _header(path: str, size: int, link: str | None = None, *, is_executable: bool = False) -> bytes:
-    """The header of an entry: POSIX ustar, with a pax header where the name is long or not ASCII."""
+def _header(path: str, size: int, *, is_executable: bool = False) -> bytes:
+    """The header of a file: POSIX ustar, with a pax header where the name is long or not ASCII."""
     entry = tarfile.TarInfo(path)
-    entry.size = 0 if link is not None else size
-    entry.mode = 0o755 if is_executable or link is not None else 0o644
-    entry.type = tarfile.SYMTYPE if link is not None else tarfile.REGTYPE
-    entry.linkname = link or ""
+    entry.size = size
+    entry.mode = 0o755 if is_executable else 0o644
     return entry.tobuf(tarfile.PAX_FORMAT, "utf-8", "strict")
 
 

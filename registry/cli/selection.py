@@ -28,13 +28,12 @@ _IGNORE_LIMIT: Final = 1 << 20
 
 @dataclass(frozen=True, slots=True)
 class File:
-    """A file, or a link, of a folder: its path from there with `/`, and where it lies."""
+    """A file of a folder: its path from there with `/`, and where its content lies."""
 
     path: str
     place: Path
     size: int
     is_executable: bool = False
-    link: str | None = None
 
 
 @dataclass(slots=True)
@@ -52,7 +51,7 @@ def choose(root: Path, wanted: Sequence[str] | None = None, leave: Sequence[Path
     `leave` are files and folders that are something else, such as what is being built.
 
     Raises:
-        Problem: there are too many, one is neither file nor link, or a link leads out of the folder.
+        Problem: there are too many, one is no file, or a link that leads out of the folder.
     """
     rules = ignoring.patterns(_text(root / IGNORE))
     _check(wanted or ())
@@ -111,28 +110,29 @@ def _file(root: Path, path: str, place: Path) -> File:
         path.encode()
     except UnicodeEncodeError as error:
         raise Problem(f"The name {path!r} is not UTF-8.", f"Rename it, or name it in {IGNORE}.") from error
-    found = place.lstat()
-    if stat.S_ISLNK(found.st_mode):
-        return File(path, place, 0, link=_link(root, path, place))
+    place = _target(root, path, place) if place.is_symlink() else place
+    found = place.stat()
     if not stat.S_ISREG(found.st_mode):
-        raise Problem(f"{place} is neither a file nor a link.", f"Remove it, or name it in {IGNORE}.")
+        raise Problem(f"{place} is no file.", f"Remove it, or name it in {IGNORE}.")
     return File(path, place, found.st_size, bool(found.st_mode & stat.S_IXUSR))
 
 
-def _link(root: Path, path: str, place: Path) -> str:
-    target = str(place.readlink())
-    inside = os.path.normpath(f"{path}/../{target}")
-    if target.startswith("/") or inside == ".." or inside.startswith("../"):
+def _target(root: Path, path: str, place: Path) -> Path:
+    """The file that a link means: it is packed in its place, for archives of artifacts have no links."""
+    try:
+        found = place.resolve(strict=True)
+    except (OSError, RuntimeError) as error:
+        raise Problem(f"The link {path} leads nowhere.", f"Remove it, or name it in {IGNORE}.") from error
+    if not found.is_relative_to(root.resolve()):
         raise Problem(
-            f"The link {path} leads out of {root}, to {target}.",
-            f"Put the file itself there, or name the link in {IGNORE}.",
+            f"The link {path} leads out of {root}.", f"Put the file itself there, or name the link in {IGNORE}."
         )
-    return target
+    return found
 
 
 def _is_key(place: Path) -> bool:
     try:
-        if not stat.S_ISREG(place.lstat().st_mode):
+        if not place.is_file():
             return False
         with place.open("rb") as file:
             return _KEY.match(file.read(_KEY_HEAD)) is not None
