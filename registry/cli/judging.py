@@ -2,7 +2,7 @@
 
 from registry.artifacts import checking
 from registry.artifacts.model import GATI_MANIFEST, Submission
-from registry.cli.bundles import Bundle
+from registry.cli.bundles import Bundle, Hanging
 from registry.cli.problems import Problem
 from registry.cli.projects import invalid
 from registry.core.errors import ArtifactInvalid
@@ -42,5 +42,13 @@ def _judge_hanging(bundle: Bundle, submission: Submission, where: str) -> None:
             )
     for one in bundle.hanging:
         if one.artifact_type == GATI_MANIFEST or one.artifact_type in bundle.kind.referrers:
-            with one.parts[0].content.open() as file:
-                checking.check_referrer(submission, one.artifact_type, file.read())
+            _judge_referrer(submission, one, where)
+
+
+def _judge_referrer(submission: Submission, one: Hanging, where: str) -> None:
+    part = one.parts[0]
+    try:
+        with part.content.open() as file:
+            checking.check_referrer(submission, one.artifact_type, file.read())
+    except ArtifactInvalid as error:
+        raise invalid(error, where if one.artifact_type == GATI_MANIFEST else part.title) from error
