@@ -41,3 +41,23 @@ refused() {
 
 # Letters and digits that nobody has used before.
 new() { od -An -N5 -tx1 /dev/urandom | tr -d ' \n'; }
+
+here=$(cd "$(dirname "${BASH_SOURCE[1]}")" && pwd)
+
+# Make an account with a new name and log in as it: `name` is that.
+person() {
+    name=dev-$(new)
+    local password
+    password=$(new)$(new)$(new)
+    gati account create --username "$name" --email "$name@example.org" --password-stdin <<<"$password" >/dev/null
+    gati login "$GATI_REGISTRY" --username "$name" --password-stdin <<<"$password"
+}
+
+# The Python that `gati` runs with.
+python() { "$root/.venv/bin/python" "$@"; }
+
+# Whether JavaScript prints this; machines without node leave it out.
+node_prints() {
+    command -v node >/dev/null || return 0
+    [[ $(node --print "$2") == "$1" ]]
+}
