@@ -110,6 +110,8 @@ class Connections:
         """Drop every connection at once."""
         for connection in self._all:
             connection.terminate()
+        self._all.clear()
+        self._idle.clear()
 
     async def _make(self) -> Any:
         self._opening += 1
