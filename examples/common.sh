@@ -8,6 +8,7 @@ plain=()
 [[ $GATI_REGISTRY == http://* ]] && plain=(--plain-http)
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+here=$(cd "$(dirname "${BASH_SOURCE[1]}")" && pwd)
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 export DOCKER_CONFIG=$work/docker XDG_CONFIG_HOME=$work/config PYTHON_KEYRING_BACKEND=keyring.backends.fail.Keyring
@@ -41,8 +42,6 @@ refused() {
 
 # Letters and digits that nobody has used before.
 new() { od -An -N5 -tx1 /dev/urandom | tr -d ' \n'; }
-
-here=$(cd "$(dirname "${BASH_SOURCE[1]}")" && pwd)
 
 # Make an account with a new name and log in as it: `name` is that.
 person() {
