@@ -1,6 +1,7 @@
 """What `install`, `update`, `remove`, `list` and `link` do, for all groups of commands alike."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final, TypeVar
@@ -66,6 +67,21 @@ def checked_version(text: str | None) -> str | None:
     if text is not None and not versions.is_version(text):
         raise Problem(f"{text!r} is no version of Gati.", "Write one such as 1.4.0.")
     return text
+
+
+@contextmanager
+def begun(folder: Path, *, is_wanted: bool) -> Iterator[None]:
+    """The folder of a project, made where one `is_wanted` and none is; gone again when nothing came of it."""
+    is_new = is_wanted and not folder.exists()
+    if is_new:
+        folder.mkdir(parents=True)
+    try:
+        yield
+    except BaseException:
+        if is_new:
+            with suppress(OSError):
+                folder.rmdir()
+        raise
 
 
 def install(work: Work, texts: Sequence[str], manner: Manner) -> Outcome:

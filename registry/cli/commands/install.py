@@ -17,6 +17,7 @@ gati module install @alice/hello             the latest, and ^ of it is written
 gati module install @alice/hello@^1.2.0      this range
 gati module install users/alice/hello@1.2.3 orgs/acme/auth@stable
 gati module install hello@sha256:9f86…       these bytes, of your own namespace
+gati module install @alice/hello --dir app   begins a project where there is none
 gati module install --offline                from gati.lock, without a network
 
 What there is already is kept where it fits. A file that was changed or lost since is brought back. It is all
@@ -45,5 +46,5 @@ def command(
     gati = managing.checked_version(gati_version)
     terms = Terms(folder, flags["offline"], flags["force"], gati, flags["images"], flags["save"])
     manner = Manner(flags["dev"], flags["exact"], type=managing.type_of(context))
-    with working(run, terms) as work:
+    with managing.begun(folder, is_wanted=bool(references)), working(run, terms) as work:
         managing.install(work, references, manner).tell(run)
