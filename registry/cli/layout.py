@@ -119,7 +119,7 @@ def plan(manifest: Mapping[str, Any], name: str) -> Plan:
     if config.media_type in {media_types.OCI_CONFIG, "application/vnd.docker.container.image.v1+json"}:
         return Plan(None, (), is_image=True, image=(config, *pieces))
     kept = [piece for piece in pieces if piece.media_type != EMPTY]
-    return Plan(config, tuple(_put(piece) for piece in kept))
+    return Plan(config, tuple(sorted(map(_put, kept), key=lambda put: put.path is not None)))
 
 
 def _put(piece: Piece) -> Put:
