@@ -7,7 +7,7 @@ from msgspec import Meta
 
 from registry.artifacts import versions
 from registry.artifacts.sql_reading import Artifact
-from registry.core.errors import BadRequest
+from registry.core.errors import BadRequest, RouteUnknown
 from registry.namespaces.entry import Level
 from registry.search.find import find
 from registry.search.model import Facet, Filters, Wish
@@ -42,6 +42,7 @@ class SearchQuery(Query, frozen=True, kw_only=True):
     order: Annotated[Literal["asc", "desc"], Meta(description="Which way; names ascend otherwise.")] | None = None
     page: Annotated[int, Meta(ge=1, le=1000, description="Which page, from 1 on.")] = 1
     page_size: Annotated[int, Meta(ge=1, le=100, description="How many at most.")] = 20
+    n: Annotated[str, Meta(description="Never: only the search of Docker's former API has it.")] | None = None
 
 
 class FoundAnswer(ArtifactAnswer, frozen=True, kw_only=True):
@@ -82,6 +83,8 @@ async def search(call: Call) -> Reply:
     Names that are what was asked for come first, then those that begin so, then what says all the words.
     """
     query: SearchQuery = call.query
+    if query.n is not None:  # podman asks so first, and lists the catalog where the former API is not
+        raise RouteUnknown("The search of Docker's first API is not here: /v2/_catalog lists repositories.")
     wish = Wish(
         text=query.q or query.query,
         filters=_filters(query),

