@@ -1,8 +1,8 @@
 """This registry beside its peers, in one run: `python -m benchmarks --help`.
 
 - `__main__.py`: the command line; `plan.py`: how long and how much
-- `contenders.py`: this registry, or a peer that is given; `peers.py`: those that are started; `ceilings.py`: what
-  cannot be beaten
+- `contenders.py`: this registry, or a peer that is given; `peers.py`: those that are started; `npm.py`: npm
+  and verdaccio; `ceilings.py`: what cannot be beaten
 - `access.py`: how a contender lets the client in; `closed.py`: accounts and keys for it
 - `content.py`: blobs and manifests; `script.py`: the requests that carry them
 - `load.py`: the load generator, which is `hload.c`

@@ -13,7 +13,7 @@ from functools import partial
 from pathlib import Path
 from types import FrameType
 
-from benchmarks import ceilings, closed, contenders, peers, report, table
+from benchmarks import ceilings, closed, contenders, npm, peers, report, table
 from benchmarks.closed import Accounts
 from benchmarks.contenders import Contender
 from benchmarks.content import Body
@@ -23,7 +23,7 @@ from benchmarks.plan import FULL, MIB, QUICK, Plan
 from benchmarks.rows import Row
 from benchmarks.stand import Stand
 
-_BUILT_IN = ("distribution", "debian", "zot", "nginx")
+_BUILT_IN = ("distribution", "debian", "zot", "nginx", npm.VERDACCIO)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -64,8 +64,10 @@ def _pairs(texts: Sequence[str]) -> dict[str, str]:
     return dict(text.split("=", 1) for text in texts)
 
 
-def _start(options: argparse.Namespace, folder: Path, results: Results, stack: ExitStack) -> list[Contender]:
-    """This registry, which must start; and the peers, which are left out where they cannot."""
+def _start(
+    options: argparse.Namespace, rows: tuple[Row, ...], folder: Path, results: Results, stack: ExitStack
+) -> list[Contender]:
+    """This registry, which must start; and the peers, which are left out where they cannot; rivals that rows have."""
     named = options.without if options.without is not None else "debian" if options.quick else ""
     without = {name.strip() for name in named.split(",")}
     settings = (closed.LIMITS if options.closed else {}) | _pairs(options.setting)
@@ -76,6 +78,8 @@ def _start(options: argparse.Namespace, folder: Path, results: Results, stack: E
         "zot": partial(peers.zot, is_closed=options.closed),
         "nginx": lambda: ceilings.nginx,
     }
+    if any(row.rival == npm.VERDACCIO for row in rows):
+        makers[npm.VERDACCIO] = lambda: npm.verdaccio
     if options.closed:
         found[0].accounts = closed.close(found[0].url)
     found += [contenders.given(peer) for peer in options.peer]
@@ -113,7 +117,7 @@ def _run(options: argparse.Namespace, rows: tuple[Row, ...], stack: ExitStack) -
     folder.chmod(0o755)
     body = Body(folder / "body", max((row.size for row in rows), default=0) or MIB)
     stack.callback(body.close)
-    taking_part = _start(options, folder, results, stack)
+    taking_part = _start(options, rows, folder, results, stack)
     if any(row.ceiling == "disk" for row in rows):
         results.ceilings = {"sha256 alone": ceilings.hashing(), "write and fdatasync": ceilings.writing(folder)}
     generator = Generator(folder, body.path)

@@ -31,7 +31,10 @@ _PROBE_PAUSE: Final = 0.005
 
 @dataclass(slots=True)
 class Contender:
-    """A server under measurement. `kind` is ours, peer or ceiling; `start` is how to start another one like it."""
+    """A server under measurement. `kind` is ours, peer or ceiling; `start` is how to start another one like it.
+
+    `only` is what the rows that it takes part in name as their rival; nothing: it takes part in all others.
+    """
 
     name: str
     port: int
@@ -44,6 +47,7 @@ class Contender:
     process: "subprocess.Popen[bytes] | None" = None
     start: "Starter | None" = None
     started_in: float = 0.0
+    only: str = ""
 
     @property
     def url(self) -> str:
@@ -75,8 +79,10 @@ def free_port() -> int:
         return port
 
 
-def launch(command: list[str], environ: dict[str, str], port: int) -> tuple["subprocess.Popen[bytes]", float]:
-    """Start a server and wait for its first 200; the process, and the seconds that took.
+def launch(
+    command: list[str], environ: dict[str, str], port: int, path: str = "/v2/"
+) -> tuple["subprocess.Popen[bytes]", float]:
+    """Start a server and wait for its first 200 at `path`; the process, and the seconds that took.
 
     Raises:
         Absent: it ended, or did not answer in time.
@@ -91,7 +97,7 @@ def launch(command: list[str], environ: dict[str, str], port: int) -> tuple["sub
         stderr=subprocess.DEVNULL,
         start_new_session=True,  # Ctrl-C is for the run, which then stops the servers itself
     )
-    while not answers(port):
+    while not answers(port, path):
         if process.poll() is not None:
             raise Absent(f"{command[0]} ended with {process.returncode} at its start: {' '.join(command)}")
         if time.monotonic() - begun > _START_SECONDS:
@@ -102,11 +108,11 @@ def launch(command: list[str], environ: dict[str, str], port: int) -> tuple["sub
     return process, time.monotonic() - begun
 
 
-def answers(port: int) -> bool:
-    """Whether `/v2/` is answered with 200, or with 401 by a registry with accounts."""
+def answers(port: int, path: str = "/v2/") -> bool:
+    """Whether `path` is answered with 200, or with 401 by a registry with accounts."""
     try:
         with socket.create_connection((ADDRESS, port), 5) as probe:
-            probe.sendall(f"GET /v2/ HTTP/1.1\r\nHost: {ADDRESS}:{port}\r\nConnection: close\r\n\r\n".encode())
+            probe.sendall(f"GET {path} HTTP/1.1\r\nHost: {ADDRESS}:{port}\r\nConnection: close\r\n\r\n".encode())
             return probe.recv(64)[9:12] in {b"200", b"401"}
     except OSError:
         return False

@@ -108,7 +108,9 @@ def takes_part(row: Row, stand: Stand) -> bool:
     """Whether the contender is measured in this row."""
     if stand.is_ceiling:
         return row.ceiling == stand.contender.name
-    return stand.contender.kind == "ours" or not row.ours_only
+    if stand.contender.kind == "ours":
+        return True
+    return not row.ours_only and stand.contender.only == row.rival
 
 
 def _measure(row: Row, stands: list[Stand]) -> dict[str, Outcome]:

@@ -33,7 +33,7 @@ class Row:
     called only where `ceiling` is nginx. `measure` may raise NotOffered. `quick` rows are part of the quick run.
     A `single` row is measured once, a `writes` row after everything that is on its way to the disk has arrived there.
     These two and a `cold` row are not run once before they count. `size` is that of the largest blob; `most_rounds`
-    cuts what takes long and varies little.
+    cuts what takes long and varies little. Where there is a `rival`, it is the one peer that takes part.
     """
 
     name: str
@@ -51,6 +51,7 @@ class Row:
     cold: bool = False
     most_rounds: int = 100
     writes: bool = False
+    rival: str = ""
 
 
 def rate(figures: Figures, group: int = 0) -> Sample:

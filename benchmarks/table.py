@@ -2,7 +2,16 @@
 
 from typing import Final
 
-from benchmarks import rows_accounts, rows_growth, rows_life, rows_lists, rows_pushes, rows_reads, rows_uploads
+from benchmarks import (
+    rows_accounts,
+    rows_growth,
+    rows_installs,
+    rows_life,
+    rows_lists,
+    rows_pushes,
+    rows_reads,
+    rows_uploads,
+)
 from benchmarks.load import Absent
 from benchmarks.rows import Row
 
@@ -12,6 +21,7 @@ ROWS: Final = (
     *rows_uploads.ROWS,
     *rows_pushes.ROWS,
     *rows_lists.ROWS,
+    *rows_installs.ROWS,
     *rows_growth.ROWS,
     *rows_life.ROWS,
 )
