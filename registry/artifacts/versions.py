@@ -9,6 +9,8 @@ import nodesemver
 from registry.core.errors import MalformedManifest
 
 LONGEST: Final = 128
+MOST_PARTS: Final = 6
+_PARTS: Final = re.compile(r"[^\s|]+")
 _NUMBER: Final = r"(?:0|[1-9][0-9]*)"
 _IDENTIFIER: Final = rf"(?:{_NUMBER}|[0-9]*[A-Za-z-][0-9A-Za-z-]*)"
 _VERSION: Final = re.compile(
@@ -82,9 +84,11 @@ def newest_first(versions: Iterable[str]) -> list[str]:
 
 
 def is_range(text: str) -> bool:
-    """Whether this is an npm range (`^1.2.0`, `>=1 <3`, `1.x`, `*` …)."""
+    """Whether this is an npm range (`^1.2.0`, `>=1 <3`, `1.x`, `*` …) of at most six parts, cheap to judge."""
+    if len(text) > LONGEST or max(len(_PARTS.findall(text)), text.count("||") + 1) > MOST_PARTS:
+        return False
     try:
-        return len(text) <= LONGEST and nodesemver.valid_range(text, loose=False) is not None
+        return nodesemver.valid_range(text, loose=False) is not None
     except ValueError:
         return False
 

@@ -220,6 +220,13 @@ def test_what_is_no_size_is_refused(text: str) -> None:
         units.duration(text)
 
 
+def test_ranges_of_many_parts_are_none() -> None:
+    assert versions.is_range("1 || 2 || 3 || 4 || 5 || 6")
+    assert not versions.is_range("1||2||3||4||5||6||7")
+    assert not versions.is_range("1 " * 60)
+    assert not versions.is_range("||" * 60)
+
+
 @pytest.mark.parametrize("text", ["^1.2.3", ">=1 <3", "1.x", "*", "1.0.0 - 2.0.0", "~1.2 || 3"])
 def test_ranges_of_dependencies_are_those_of_npm(text: str) -> None:
     given = changed(submit(BY_NAME["module-node"]), dependencies=[{"name": "@a/b", "version": text}])
