@@ -93,8 +93,7 @@ class Cache:
     def _write(self, path: Path, content: bytes) -> None:
         """Not made durable: what a crash of the machine leaves half is found when it is used."""
         try:
-            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            descriptor, draft = tempfile.mkstemp(prefix=".", dir=path.parent)
+            descriptor, draft = _draft(path.parent)
             with os.fdopen(descriptor, "wb") as file:
                 file.write(content)
             Path(draft).replace(path)
@@ -107,3 +106,11 @@ class Cache:
         name = str(digest_of(str(place.resolve()).encode())).partition(":")[2]
         with private_files.locked(self._folder / "locks" / name[:32]):
             yield
+
+
+def _draft(folder: Path) -> tuple[int, str]:
+    try:
+        return tempfile.mkstemp(prefix=".", dir=folder)
+    except FileNotFoundError:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        return tempfile.mkstemp(prefix=".", dir=folder)

@@ -3,7 +3,7 @@
 import json
 import os
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
@@ -70,6 +70,14 @@ class Oci:
     def halt(self) -> None:
         """Have all that is under way in other threads end with Halted; nothing can be asked any more."""
         self._wire.halted.set()
+
+    def prepare(self, repositories: Sequence[str]) -> None:
+        """Say which repositories will be pulled from: their tokens are fetched together.
+
+        Raises:
+            Problem: the credential is not good any more, or the registry does not answer.
+        """
+        self._wire.prepare(repositories)
 
     def manifest(self, repository: str, reference: str) -> Fetched:
         """The manifest of a tag or digest.

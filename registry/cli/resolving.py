@@ -148,13 +148,17 @@ class _Provider(AbstractProvider[Want, Release, str]):
         requirements: Mapping[str, Iterator[Want]],
         incompatibilities: Mapping[str, Iterator[Release]],
     ) -> list[Release]:
-        wants, without = list(requirements[identifier]), {one.digest for one in incompatibilities[identifier]}
-        fixed = self._fixed.get(identifier)
+        without = {one.digest for one in incompatibilities[identifier]}
+        return [one for one in self.matches(identifier, list(requirements[identifier])) if one.digest not in without]
+
+    def matches(self, name: str, wants: Sequence[Want]) -> list[Release]:
+        """The releases of an artifact that all of these admit, the best first."""
+        fixed = self._fixed.get(name)
         liked = {want.digest for want in wants if want.digest}
         found = [
             one
-            for one in (self._shelf.of(identifier) if fixed is None else (fixed,))
-            if one.digest not in without and all(admits(want, one) for want in wants)
+            for one in (self._shelf.of(name) if fixed is None else (fixed,))
+            if all(admits(want, one) for want in wants)
         ]
         # A release that somebody was published with comes before a higher one, unless the lock has another.
         return sorted(found, key=lambda one: one.digest not in liked) if liked and not self._keeps(found) else found
@@ -172,7 +176,11 @@ class _Provider(AbstractProvider[Want, Release, str]):
 
 
 def _search(shelf: Shelf, roots: Iterable[Want], fixed: Mapping[str, Release]) -> dict[str, Release]:
-    resolver: Resolver[Want, Release, str] = Resolver(_Provider(shelf, fixed), BaseReporter[Want, Release, str]())
+    provider = _Provider(shelf, fixed)
+    found = _at_once(provider, roots)
+    if found is not None:
+        return found
+    resolver: Resolver[Want, Release, str] = Resolver(provider, BaseReporter[Want, Release, str]())
     try:
         return dict(resolver.resolve(sorted(set(roots)), max_rounds=STEPS).mapping)
     except ResolutionImpossible as error:
@@ -181,6 +189,24 @@ def _search(shelf: Shelf, roots: Iterable[Want], fixed: Mapping[str, Release]) -
         raise conflicts.unsatisfiable(claims, published) from error
     except ResolutionTooDeep as error:
         raise conflicts.too_deep(STEPS) from error
+
+
+def _at_once(provider: _Provider, roots: Iterable[Want]) -> dict[str, Release] | None:
+    """The best release of each, where nobody minds any other's: in time that grows as the graph does; else None."""
+    wants: dict[str, list[Want]] = {}
+    chosen: dict[str, Release] = {}
+    waiting = deque(sorted(set(roots)))
+    while waiting:
+        want = waiting.popleft()
+        wants.setdefault(want.target, []).append(want)
+        if want.target not in chosen:
+            best = provider.matches(want.target, [want])
+            if not best:
+                return None
+            chosen[want.target] = best[0]
+            waiting.extend(provider.get_dependencies(best[0]))
+    fits = all(provider.matches(name, wants[name])[:1] == [release] for name, release in chosen.items())
+    return chosen if fits else None
 
 
 def resolve(question: Question, fetch: Fetch) -> Resolution:

@@ -93,6 +93,9 @@ class Supply:
             Missing: the registry has it not any more, or the cache not, with `--offline`.
         """
         found: dict[str, Goods] = {}
+        new = [one.repository for one in releases if not self.cache.path(one.digest).exists()]
+        if len(new) > 1 and not self.is_offline:
+            self.reach.oci.prepare(new)
 
         def job(release: Release) -> Callable[[], None]:
             return lambda: found.update({release.repository: self._goods(release)})
@@ -119,9 +122,10 @@ class Supply:
             raw = self._manifest(release.repository, child)
             document = document_of(raw, name)
         found = plan(document, name)
-        for piece in _wanted(found, -1, _SMALL):
-            self._small(release.repository, piece)
-        config = self._image_config(release) if found.config is None else self._bytes(found.config)
+        if found.config is not None and found.config.size > _SMALL:
+            raise _large(release.repository)
+        small = {piece.digest: self._small(release.repository, piece) for piece in _wanted(found, -1, _SMALL)}
+        config = self._image_config(release) if found.config is None else small[found.config.digest]
         return Goods(release, raw, found, () if child is not None else found.pieces, config)
 
     def _manifest(self, repository: str, digest: str) -> bytes:
@@ -132,16 +136,15 @@ class Supply:
             return raw
         return path.read_bytes()
 
-    def _small(self, repository: str, piece: Piece) -> None:
-        if self.cache.verified(piece.digest) is not None:
-            return
+    def _small(self, repository: str, piece: Piece) -> bytes:
+        path = self.cache.verified(piece.digest)
+        if path is not None:
+            return path.read_bytes()
+        if piece.size > _SMALL:
+            raise _large(repository)
         content = self._online(piece.digest, repository).oci.read_blob(repository, piece.digest, piece.size)
         self.cache.put(piece.digest, content)
-
-    def _bytes(self, piece: Piece) -> bytes:
-        if piece.size > _SMALL:
-            raise Tampered(f"The Gati manifest {piece.digest} is larger than 1 MiB.", code="UNSAFE_ARTIFACT")
-        return self.cache.path(piece.digest).read_bytes()
+        return content
 
     def _image_config(self, release: Release) -> bytes | None:
         """The Gati manifest of a runnable image: the layer of the newest referrer that holds one."""
@@ -152,8 +155,7 @@ class Supply:
             raw = self._manifest(release.repository, str(one.get("digest")))
             pieces = plan(document_of(raw, str(release)), str(release)).pieces
             for piece in pieces[:1]:
-                self._small(release.repository, piece)
-                return self._bytes(piece)
+                return self._small(release.repository, piece)
         return None
 
     def _pull(self, wanted: Sequence[tuple[str, Piece]]) -> None:
@@ -179,6 +181,10 @@ class Supply:
                 code="OFFLINE",
             )
         return self.reach
+
+
+def _large(repository: str) -> Tampered:
+    return Tampered(f"The Gati manifest of {repository} is larger than {_SMALL >> 20} MiB.", code="UNSAFE_ARTIFACT")
 
 
 def _wanted(found: Plan, above: int, most: int | None = None) -> list[Piece]:

@@ -4,6 +4,7 @@ import json
 import re
 import threading
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -18,6 +19,8 @@ _FIELD: Final = re.compile(r'([a-z]+)="([^"]*)"', re.IGNORECASE)
 _SHORTEST: Final = 60
 _SHARE: Final = 0.75
 _LIMIT: Final = 1 << 20
+_TOGETHER: Final = 32
+"""Repositories that one token is asked for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,8 +59,23 @@ class Tokens:
                 return None
             found = self._tokens.get((repository, actions))
             if found is None or time.monotonic() >= found.until:
-                found = self._tokens[repository, actions] = self._asked(repository, actions)
+                found = self._tokens[repository, actions] = self._asked([repository], actions)
             return found.text
+
+    def prepare(self, repositories: Sequence[str], actions: str) -> None:
+        """Have one token for many repositories, as far as a registry gives it; `get` asks for the others.
+
+        Raises:
+            Problem: the credential is not good any more.
+            httpx.HTTPError: the registry does not answer.
+        """
+        with self._lock:
+            if not self._is_known:
+                self._learn()
+            new = [name for name in repositories if (name, actions) not in self._tokens]
+            for start in range(0, len(new) if self._service is not None else 0, _TOGETHER):
+                names = new[start : start + _TOGETHER]
+                self._tokens |= dict.fromkeys(((name, actions) for name in names), self._asked(names, actions))
 
     def renewed(self, repository: str, actions: str, refused: str | None, response: httpx.Response) -> str | None:
         """Another token after one, or none, was refused; None where there is none to be had."""
@@ -69,7 +87,7 @@ class Tokens:
                 return None
             kept = self._tokens.get((repository, actions))
             if kept is None or kept.text == refused:
-                self._tokens[repository, actions] = self._asked(repository, actions)
+                self._tokens[repository, actions] = self._asked([repository], actions)
             return self._tokens[repository, actions].text
 
     def _learn(self) -> None:
@@ -77,10 +95,10 @@ class Tokens:
             self._service = _service(response) if response.status_code == httpx.codes.UNAUTHORIZED else None
         self._is_known = True
 
-    def _asked(self, repository: str, actions: str) -> _Token:
-        response, content = self._fetched(repository, actions)
+    def _asked(self, repositories: Sequence[str], actions: str) -> _Token:
+        response, content = self._fetched(repositories, actions)
         if response.status_code == httpx.codes.UNAUTHORIZED and self._credential and self._credential.renewed():
-            response, content = self._fetched(repository, actions)
+            response, content = self._fetched(repositories, actions)
         body = _object(content) if response.is_success else {}
         text = body.get("token") or body.get("access_token")
         if not isinstance(text, str):
@@ -89,10 +107,9 @@ class Tokens:
         life = float(seconds) if isinstance(seconds, int | float) else _SHORTEST
         return _Token(text, time.monotonic() + life * _SHARE)
 
-    def _fetched(self, repository: str, actions: str) -> tuple[httpx.Response, bytes]:
-        params = {"service": self._service or ""}
-        if repository:
-            params["scope"] = f"repository:{repository}:{actions}"
+    def _fetched(self, repositories: Sequence[str], actions: str) -> tuple[httpx.Response, bytes]:
+        scopes = [f"repository:{name}:{actions}" for name in repositories if name]
+        params: dict[str, str | list[str]] = {"service": self._service or ""} | ({"scope": scopes} if scopes else {})
         headers = {} if self._credential is None else {"Authorization": f"Bearer {self._credential.value}"}
         with self._http.stream("GET", "/token", params=params, headers=headers) as response:
             return response, bounded(response, _LIMIT)

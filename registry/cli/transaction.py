@@ -83,7 +83,6 @@ class Transaction:
         """Where the new content of an artifact's folder is to be made; nothing is there yet."""
         path = self._aside / "new" / repository
         path.parent.mkdir(parents=True, exist_ok=True)
-        remove(path)
         self._folders[repository] = True
         return path
 

@@ -4,7 +4,7 @@ import json
 import re
 import secrets
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Final, TypeVar
@@ -100,6 +100,17 @@ class Wire:
             headers={"User-Agent": f"gati/{__version__}", "Accept-Encoding": "identity"},
         )
         self._tokens = Tokens(self._http, address, credential)
+
+    def prepare(self, repositories: Sequence[str], actions: str = "pull") -> None:
+        """Have what it takes to ask for these repositories, in few requests.
+
+        Raises:
+            Problem: the credential is not good any more, or the registry does not answer.
+        """
+        try:
+            self._tokens.prepare(repositories, actions)
+        except httpx.HTTPError as error:
+            raise self._unreachable(error) from error
 
     def close(self) -> None:
         """Close all connections."""
