@@ -11,7 +11,7 @@ root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 here=$(cd "$(dirname "${BASH_SOURCE[1]}")" && pwd)
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
-export DOCKER_CONFIG=$work/docker XDG_CONFIG_HOME=$work/config PYTHON_KEYRING_BACKEND=keyring.backends.fail.Keyring
+export DOCKER_CONFIG=$work/docker XDG_CONFIG_HOME=$work/config XDG_CACHE_HOME=$work/cache PYTHON_KEYRING_BACKEND=keyring.backends.fail.Keyring
 cd "$work"
 
 command -v oras >/dev/null || {

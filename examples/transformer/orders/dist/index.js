@@ -1,0 +1,1 @@
+exports.total = (order) => order.total;
