@@ -74,7 +74,7 @@ class Catalog:
         return asked.repository or str(self.find(asked).get("repository"))
 
     def release(self, repository: str, version: str) -> dict[str, Any]:
-        """A release by its version, a floating tag or a digest, with `manifest`: its Gati manifest.
+        """A release by its version, a floating tag or a digest.
 
         Raises:
             Missing: there is none, or the caller may not know of it.

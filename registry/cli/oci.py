@@ -133,7 +133,7 @@ class Oci:
             return
         params = (("mount", digest), ("from", source))
         path = f"/v2/{repository}/blobs/uploads/"
-        reply = self._wire.call(Ask("POST", path, repository, _PUSH, {"Content-Length": "0"}, params))
+        reply = self._wire.call(Ask("POST", path, repository, _PUSH, {"Content-Length": "0"}, params, source=source))
         if reply.status != httpx.codes.CREATED:
             raise Missing(f"{source} has no blob {digest} that could be taken over to {repository}.")
 

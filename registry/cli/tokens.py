@@ -43,10 +43,10 @@ class Tokens:
         self._service: str | None = None
         self._is_known = credential is None
         self._lock = threading.Lock()
-        self._tokens: dict[tuple[str, str], _Token] = {}
+        self._tokens: dict[tuple[str, ...], _Token] = {}
 
-    def get(self, repository: str, actions: str) -> str | None:
-        """A token that allows `actions` in a repository, as far as the caller may; None where none is needed.
+    def get(self, scopes: tuple[str, ...]) -> str | None:
+        """A token for these scopes, as far as the caller may; None where none is needed.
 
         Raises:
             Problem: the credential is not good any more.
@@ -57,9 +57,9 @@ class Tokens:
                 self._learn()
             if self._service is None:
                 return None
-            found = self._tokens.get((repository, actions))
+            found = self._tokens.get(scopes)
             if found is None or time.monotonic() >= found.until:
-                found = self._tokens[repository, actions] = self._asked([repository], actions)
+                found = self._tokens[scopes] = self._asked(scopes)
             return found.text
 
     def prepare(self, repositories: Sequence[str], actions: str) -> None:
@@ -72,33 +72,35 @@ class Tokens:
         with self._lock:
             if not self._is_known:
                 self._learn()
-            new = [name for name in repositories if (name, actions) not in self._tokens]
+            asked = [(f"repository:{name}:{actions}",) for name in repositories]
+            new = [scopes for scopes in asked if scopes not in self._tokens]
             for start in range(0, len(new) if self._service is not None else 0, _TOGETHER):
-                names = new[start : start + _TOGETHER]
-                self._tokens |= dict.fromkeys(((name, actions) for name in names), self._asked(names, actions))
+                together = new[start : start + _TOGETHER]
+                token = self._asked(tuple(scope for (scope,) in together))
+                self._tokens |= dict.fromkeys(together, token)
 
-    def renewed(self, repository: str, actions: str, refused: str | None, response: httpx.Response) -> str | None:
+    def renewed(self, scopes: tuple[str, ...], refused: str | None, response: httpx.Response) -> str | None:
         """Another token after one, or none, was refused; None where there is none to be had."""
         with self._lock:
             if self._service is None:
                 self._service = _service(response)
                 self._is_known = True
-            if self._service is None or (refused is None and self._credential is None and not repository):
+            if self._service is None or (refused is None and self._credential is None and not scopes):
                 return None
-            kept = self._tokens.get((repository, actions))
+            kept = self._tokens.get(scopes)
             if kept is None or kept.text == refused:
-                self._tokens[repository, actions] = self._asked([repository], actions)
-            return self._tokens[repository, actions].text
+                self._tokens[scopes] = self._asked(scopes)
+            return self._tokens[scopes].text
 
     def _learn(self) -> None:
         with self._http.stream("GET", "/v2/") as response:
             self._service = _service(response) if response.status_code == httpx.codes.UNAUTHORIZED else None
         self._is_known = True
 
-    def _asked(self, repositories: Sequence[str], actions: str) -> _Token:
-        response, content = self._fetched(repositories, actions)
+    def _asked(self, scopes: tuple[str, ...]) -> _Token:
+        response, content = self._fetched(scopes)
         if response.status_code == httpx.codes.UNAUTHORIZED and self._credential and self._credential.renewed():
-            response, content = self._fetched(repositories, actions)
+            response, content = self._fetched(scopes)
         body = _object(content) if response.is_success else {}
         text = body.get("token") or body.get("access_token")
         if not isinstance(text, str):
@@ -107,9 +109,8 @@ class Tokens:
         life = float(seconds) if isinstance(seconds, int | float) else _SHORTEST
         return _Token(text, time.monotonic() + life * _SHARE)
 
-    def _fetched(self, repositories: Sequence[str], actions: str) -> tuple[httpx.Response, bytes]:
-        scopes = [f"repository:{name}:{actions}" for name in repositories if name]
-        params: dict[str, str | list[str]] = {"service": self._service or ""} | ({"scope": scopes} if scopes else {})
+    def _fetched(self, scopes: tuple[str, ...]) -> tuple[httpx.Response, bytes]:
+        params: dict[str, str | list[str]] = {"service": self._service or "", "scope": list(scopes)}
         headers = {} if self._credential is None else {"Authorization": f"Bearer {self._credential.value}"}
         with self._http.stream("GET", "/token", params=params, headers=headers) as response:
             return response, bounded(response, _LIMIT)

@@ -16,7 +16,7 @@ from registry.cli.addresses import Address
 from registry.cli.api import Credential, problem_of, unreachable
 from registry.cli.bodies import bounded
 from registry.cli.output import Output
-from registry.cli.problems import Problem, Unreachable
+from registry.cli.problems import NotSignedIn, Problem, Unreachable
 from registry.cli.tokens import Tokens
 
 ERROR_LIMIT: Final = 1 << 20
@@ -54,6 +54,7 @@ class Ask:
         path: below the registry's address, or a whole URL there.
         repository: that it is about; empty: none.
         actions: that a token must allow: `pull`, `pull,push` or `pull,push,delete`.
+        source: another repository, which a token must allow to pull from.
         headers: fields beside those that all requests have.
         params: members of the query beside those of `path`.
         body: its content; a function makes it anew for each time that it is sent.
@@ -68,6 +69,13 @@ class Ask:
     params: tuple[tuple[str, str], ...] = ()
     body: bytes | Callable[[], Iterator[bytes]] | None = None
     allow: frozenset[int] = frozenset()
+    source: str = ""
+
+    @property
+    def scopes(self) -> tuple[str, ...]:
+        """What a token must be for (Distribution, "Token Scope Documentation")."""
+        named = ((self.repository, self.actions), (self.source, "pull"))
+        return tuple(f"repository:{name}:{actions}" for name, actions in named if name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,10 +188,10 @@ class Wire:
             raise self._unreachable(error) from error
 
     def _authorized(self, ask: Ask) -> httpx.Response:
-        token = self._tokens.get(ask.repository, ask.actions)
+        token = self._tokens.get(ask.scopes)
         response = self._sent(ask, token)
         if response.status_code == httpx.codes.UNAUTHORIZED:
-            another = self._tokens.renewed(ask.repository, ask.actions, token, response)
+            another = self._tokens.renewed(ask.scopes, token, response)
             if another is not None:
                 response.close()
                 return self._sent(ask, another)
@@ -241,6 +249,8 @@ class Wire:
     def _refusal(self, response: httpx.Response) -> Problem:
         content = bounded(response, ERROR_LIMIT)
         problem = problem_of(response, _as_rest(content), signed_in=self._signed_in)
+        if isinstance(problem, NotSignedIn) and not self._signed_in:
+            return NotSignedIn(problem.message, f"Run gati login {self.address.url}.", code=problem.code)
         if response.status_code not in _AGAIN:
             return problem
         busy = Busy(problem.message, *problem.suggestions, code=problem.code)
