@@ -79,6 +79,10 @@ class Oci:
         """
         self._wire.prepare(repositories)
 
+    def answers_anybody(self) -> bool:
+        """Whether the registry asks this caller, who has no credential, for none: it is open to all who reach it."""
+        return self._wire.call(Ask("GET", "/v2/", allow=frozenset({401}))).status == httpx.codes.OK
+
     def manifest(self, repository: str, reference: str) -> Fetched:
         """The manifest of a tag or digest.
 

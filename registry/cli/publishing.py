@@ -12,7 +12,7 @@ from registry.cli.bundles import Bundle, Part
 from registry.cli.catalog import Catalog
 from registry.cli.oci import Fetched, Oci
 from registry.cli.output import Output
-from registry.cli.problems import Clash, Missing, Problem, Refused, Unreachable
+from registry.cli.problems import Clash, Missing, NotSignedIn, Problem, Refused, Unreachable
 from registry.cli.progress import Bars
 from registry.cli.provenance import VOLATILE
 from registry.cli.transfer import Blob
@@ -155,7 +155,13 @@ def _open(counter: Counter, repository: str, access: str) -> None:
     """Have these people be able to pull it: before anything can be pulled."""
     namespace = repository.rpartition("/")[0]
     path = route("namespaces", namespace.replace("/", "~", 1), "repositories", repository)
-    counter.api.call("PATCH", path, {"visibility": access})
+    try:
+        counter.api.call("PATCH", path, {"visibility": access})
+    except NotSignedIn:
+        if not counter.oci.answers_anybody():
+            raise
+        if access != "public":
+            counter.out.warn(f"This registry is open: everybody who reaches it may pull {repository}, {access} or not.")
 
 
 def _verdict(counter: Counter, bundle: Bundle, digest: str) -> str:
