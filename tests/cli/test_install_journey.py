@@ -103,12 +103,12 @@ def test_one_token_serves_many_artifacts(
     asked: list[list[str]] = []
     fetched = Tokens._fetched
 
-    def noted(tokens: Tokens, repositories: list[str], actions: str) -> tuple[httpx.Response, bytes]:
-        asked.append(list(repositories))
-        return fetched(tokens, repositories, actions)
+    def noted(tokens: Tokens, scopes: tuple[str, ...]) -> tuple[httpx.Response, bytes]:
+        asked.append(list(scopes))
+        return fetched(tokens, scopes)
 
     monkeypatch.setattr(Tokens, "_fetched", noted)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     alice("module", "install", *(f"@alice/{name}" for name in names), "--dir", str(app), "--registry", url)
-    assert asked == [[f"users/alice/{name}" for name in names]]
+    assert asked == [[f"repository:users/alice/{name}:pull" for name in names]]
     assert sorted(path.name for path in (app / "gati_modules/users/alice").iterdir()) == names
