@@ -8,6 +8,7 @@ from benchmarks import (
     rows_installs,
     rows_life,
     rows_lists,
+    rows_publishes,
     rows_pushes,
     rows_reads,
     rows_uploads,
@@ -22,6 +23,7 @@ ROWS: Final = (
     *rows_pushes.ROWS,
     *rows_lists.ROWS,
     *rows_installs.ROWS,
+    *rows_publishes.ROWS,
     *rows_growth.ROWS,
     *rows_life.ROWS,
 )

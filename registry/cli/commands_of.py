@@ -34,11 +34,17 @@ def options_of_all() -> list[click.Parameter]:
     ]
 
 
+def _with_examples(text: str | None) -> str | None:
+    """A help text whose examples keep their lines: docstrings write click's mark of such a paragraph as two letters."""
+    return None if text is None else text.replace("\\b\n", "\b\n")
+
+
 class Command(click.Command):
     """A command with the options of all."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        self.help = _with_examples(self.help)
         self.params.extend(options_of_all())
 
 
@@ -50,6 +56,7 @@ class Group(click.Group):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        self.help = _with_examples(self.help)
         self.params.extend(options_of_all())
 
     def default(self) -> str | None:

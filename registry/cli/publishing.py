@@ -135,8 +135,12 @@ def _send_blobs(counter: Counter, repository: str, parts: Sequence[Part]) -> Non
             counter.oci.mount(repository, content.digest, content.source)
         else:
             blobs.append(Blob(content.digest, content.size, content.open, part.title))
-    with Bars(counter.out) as bars:
-        transfer.push_all(counter.oci, repository, blobs, bars)
+    try:
+        with Bars(counter.out) as bars:
+            transfer.push_all(counter.oci, repository, blobs, bars)
+    except KeyboardInterrupt:
+        counter.out.say("Stopped. The same command goes on where it was.")
+        raise
 
 
 def _hang(counter: Counter, bundle: Bundle, there: Fetched | None) -> None:

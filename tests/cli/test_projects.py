@@ -253,3 +253,10 @@ def test_an_image_that_lacks_a_blob_is_refused(gati: Gati, tmp_path: Path) -> No
     layout(folder / "image", [(LAYER, b"layer")])
     (folder / "image" / "blobs" / "sha256" / digest(b"layer").removeprefix("sha256:")).unlink()
     assert "lacks the blob" in tried(gati, folder).document["error"]["message"]
+
+
+@pytest.mark.parametrize("words", ["module", "model", "search", "module publish", "module deprecate"])
+def test_the_examples_of_the_help_stand_on_lines_of_their_own(gati: Gati, words: str) -> None:
+    lines = gati(*words.split(), "--help").out.splitlines()
+    assert any(line.strip().startswith(f"gati {words} ") for line in lines)
+    assert not any("\\b" in line for line in lines)

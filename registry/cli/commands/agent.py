@@ -21,4 +21,10 @@ ENTRIES: Final = {
 
 @click.command(cls=Lazy, entries=ENTRIES)
 def command() -> None:
-    """Publish, install and run agents."""
+    r"""Publish, install and run agents.
+
+    \b
+        gati agent publish scout --access public
+        gati agent install @alice/scout
+        gati agent run @alice/scout
+    """

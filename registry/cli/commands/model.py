@@ -22,4 +22,10 @@ ENTRIES: Final = {
 
 @click.command(cls=Lazy, entries=ENTRIES)
 def command() -> None:
-    """Publish and fetch models."""
+    r"""Publish and fetch models.
+
+    \b
+        gati model publish sentiment --access public
+        gati model pull @alice/sentiment --dir models
+        gati model card @alice/sentiment
+    """

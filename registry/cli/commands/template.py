@@ -16,4 +16,9 @@ ENTRIES: Final = {
 
 @click.command(cls=Lazy, entries=ENTRIES)
 def command() -> None:
-    """Publish templates, of which gati init makes projects."""
+    r"""Publish templates, of which gati init makes projects.
+
+    \b
+        gati template publish service --access public
+        gati init shop --template @alice/service
+    """
