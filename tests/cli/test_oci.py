@@ -361,6 +361,7 @@ def test_an_upload_that_is_interrupted_goes_on_with_the_next_command(
     (tmp_path / "large").write_bytes(LARGE)
     moody.stalls = MEBIBYTE
     program = f"""
+        import signal
         import sys
         from pathlib import Path
         from registry.cli.addresses import parse
@@ -368,6 +369,7 @@ def test_an_upload_that_is_interrupted_goes_on_with_the_next_command(
         from registry.cli.output import Output
         from registry.cli.progress import Bars
         from registry.cli.transfer import Blob, push_all
+        signal.signal(signal.SIGINT, signal.default_int_handler)  # whatever started the tests may ignore it
         place = Path({str(tmp_path / "large")!r})
         oci = Oci(parse({moody.url!r}), Output(), None, Path({str(tmp_path / "cache")!r}))
         try:
