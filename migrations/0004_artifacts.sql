@@ -259,6 +259,17 @@ WHEN (old.gated AND new.state = 'deleting') EXECUTE FUNCTION bury_releases();
 CREATE TRIGGER repositories_bury_late BEFORE DELETE ON repositories FOR EACH ROW
 WHEN (old.gated) EXECUTE FUNCTION bury_releases();
 
+-- A name, and the ones that were the same when its namespace had another slug.
+CREATE FUNCTION former_names(p_name text) RETURNS SETOF text LANGUAGE sql STABLE AS $$
+    SELECT p_name UNION
+    SELECT regexp_replace(p_name, '^((users|orgs)/)?[^/]+', '\1' || s.slug) FROM slugs s WHERE s.namespace = namespace_of(p_name)
+$$;
+
+-- Those of the tags that were versions of a repository that is gone, and had the name, be it as a former one.
+CREATE FUNCTION buried(p_name text, p_tags text[]) RETURNS SETOF text LANGUAGE sql STABLE AS $$
+    SELECT DISTINCT t.tag FROM former_names(p_name) AS n (name) JOIN tombstones t ON t.name = n.name AND t.tag = ANY (p_tags)
+$$;
+
 -- Refuses tags that a release has, or had, for whatever else comes: its version, with a v before it or not, and `latest`. Called when
 -- the tags have been written: whoever writes the same ones has committed, or waits.
 CREATE FUNCTION keep_tags(p_repo bigint, p_digest text, p_tags text[]) RETURNS void LANGUAGE plpgsql VOLATILE AS $$

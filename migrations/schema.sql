@@ -23,6 +23,12 @@ CREATE FUNCTION public.blob_reach(p_repo bigint, p_digest text) RETURNS text
     END FROM repositories r WHERE r.id = p_repo
 $$;
 
+CREATE FUNCTION public.buried(p_name text, p_tags text[]) RETURNS SETOF text
+    LANGUAGE sql STABLE
+    AS $$
+    SELECT DISTINCT t.tag FROM former_names(p_name) AS n (name) JOIN tombstones t ON t.name = n.name AND t.tag = ANY (p_tags)
+$$;
+
 CREATE FUNCTION public.bury_releases() RETURNS trigger
     LANGUAGE plpgsql
     AS $$
@@ -149,6 +155,13 @@ BEGIN
         expires_at = clock_timestamp() + interval '1 hour'
     WHERE id = p_upload;
 END $$;
+
+CREATE FUNCTION public.former_names(p_name text) RETURNS SETOF text
+    LANGUAGE sql STABLE
+    AS $$
+    SELECT p_name UNION
+    SELECT regexp_replace(p_name, '^((users|orgs)/)?[^/]+', '\1' || s.slug) FROM slugs s WHERE s.namespace = namespace_of(p_name)
+$$;
 
 CREATE FUNCTION public.has_digest(p_namespace bigint, p_digest text) RETURNS boolean
     LANGUAGE sql STABLE

@@ -11,7 +11,7 @@ from registry.artifacts import events
 from registry.artifacts import sql_releases as sql
 from registry.artifacts.judging import Judged
 from registry.artifacts.sql_releases import Artifact, New, Release
-from registry.artifacts.states import State, content_state, may_follow
+from registry.artifacts.states import State, closeness, content_state, may_follow
 from registry.artifacts.steps import Scan, Signature, Steps
 from registry.artifacts.versions import tag_of, version_of
 from registry.audit.model import Event
@@ -63,7 +63,7 @@ async def record(connection: Any, shelf: Shelf, name: str, wanted: Wanted, steps
 
     Raises:
         ArtifactExists, VersionRetired: the version is, or was, another one.
-        Conflict: the artifact has another type; a floating tag is immutable and names another manifest.
+        Conflict: the artifact has another type; a tag is immutable and names another manifest.
         ManifestBlobUnknown, NameUnknown, QuotaExceeded: as of a push of any manifest.
         ModuleDependencyMissing: what it depends on was unpublished at the same moment.
     """
@@ -77,16 +77,17 @@ async def record(connection: Any, shelf: Shelf, name: str, wanted: Wanted, steps
             f"{name} is a {artifact.type}, and stays one: publish the {kind} under another name.",
             detail={"reason": "ARTIFACT_TYPE", "type": artifact.type},
         )
-    await _check_floating(connection, artifact, str(wanted.manifest.digest), wanted.floating, wanted.terms)
+    await _check_fixed(connection, artifact, str(wanted.manifest.digest), wanted.floating, wanted.terms)
     there = await sql.of_version(connection, repo, wanted.version)
     _check_version(artifact, there, wanted)
     if there is not None and there.state not in REPLACEABLE:
         await _tag_again(connection, artifact, there, wanted.floating)
         return there
-    if there is None and await sql.is_buried(connection, name, tag_of(wanted.version)):
+    if there is None and await sql.is_buried(connection, repo, tag_of(wanted.version)):
         raise _retired(name, wanted.version, "was here before its repository was deleted")
     if there is not None and there.digest != str(wanted.manifest.digest):
         await _clear(connection, shelf, artifact, there)
+    await _check_fixed(connection, artifact, str(wanted.manifest.digest), (tag_of(wanted.version),), wanted.terms)
     return await _write(connection, shelf, artifact, wanted, steps)
 
 
@@ -109,15 +110,15 @@ async def repeat(connection: Any, name: str, digest: str, tags: tuple[str, ...],
     if len(known) != 1:
         return None
     floating = floating_of(tags)
-    await _check_floating(connection, artifact, digest, floating, terms)
+    await _check_fixed(connection, artifact, digest, floating, terms)
     await _tag_again(connection, artifact, known[0], floating)
     return known[0]
 
 
-async def _check_floating(
-    connection: Any, artifact: Artifact, digest: str, floating: tuple[str, ...], terms: Terms
+async def _check_fixed(
+    connection: Any, artifact: Artifact, digest: str, tags: tuple[str, ...], terms: Terms
 ) -> None:
-    fixed = terms.fixed(floating)
+    fixed = terms.fixed(tags)
     moved = await sql.tagged_otherwise(connection, artifact.repo, digest, fixed) if fixed else []
     if moved:
         raise stays(artifact.name, moved, terms)
@@ -154,14 +155,15 @@ async def _tag_again(connection: Any, artifact: Artifact, there: Release, floati
 
 async def _clear(connection: Any, shelf: Shelf, artifact: Artifact, old: Release) -> None:
     """Let go of the manifest of a release that never was published, unless another version or an index has it too."""
-    others = [one for one in await sql.of_digest(connection, artifact.repo, old.digest) if one.id != old.id]
-    if not others and not await sql_manifests.parents(connection, artifact.repo, old.digest, 1):
+    if await siblings(connection, artifact, old):
+        await sql_manifests.delete_tag(connection, artifact.repo, old.tag)
+    elif not await sql_manifests.parents(connection, artifact.repo, old.digest, 1):
         await manifests.discard(connection, shelf, artifact.repo, old.digest)
 
 
 async def _write(connection: Any, shelf: Shelf, artifact: Artifact, wanted: Wanted, steps: Steps) -> Release:
     manifest, judged, tag = wanted.manifest, wanted.judged, tag_of(wanted.version)
-    terms = Terms(wanted.terms.by, quota=wanted.terms.quota)  # versions never move: no policy need say so
+    terms = Terms(wanted.terms.by, quota=wanted.terms.quota)  # that of a policy's tags has been asked
     await manifests.place(connection, shelf, artifact.name, manifest, [tag], terms)
     new = New(
         wanted.version,
@@ -179,9 +181,31 @@ async def _write(connection: Any, shelf: Shelf, artifact: Artifact, wanted: Want
     await describe(connection, release, judged)
     if judged.is_complete:
         return await advance(connection, artifact, release, steps, wanted.terms)
-    await sql.set_content(connection, artifact.repo, release.digest, content_state(release.state), None)
+    await show(connection, artifact, release, release.state)
     await sql.wake(connection, release.id)
     return release
+
+
+async def siblings(connection: Any, artifact: Artifact, release: Release) -> list[Release]:
+    """The other versions that a manifest is: an image is what its tags say."""
+    return [one for one in await sql.of_digest(connection, artifact.repo, release.digest) if one.id != release.id]
+
+
+async def show(
+    connection: Any, artifact: Artifact, release: Release, state: State, notice: str | None = None
+) -> None:
+    """Write what the manifest of a release in `state` is to those who pull it: the best of all versions that it is."""
+    others = [closeness(one.state) for one in await siblings(connection, artifact, release)]
+    if closeness(state) <= min(others, default=closeness(state)):
+        await sql.set_content(connection, artifact.repo, release.digest, content_state(state), notice)
+
+
+async def leave_to(connection: Any, artifact: Artifact, others: list[Release]) -> None:
+    """Let a manifest be to those who pull it what it is as one of these versions, now that another one has gone."""
+    best = min(others, key=lambda one: closeness(one.state))
+    if best.state is not State.PUBLISHED:
+        notice = None if best.reason is None else json.loads(best.reason).get("message")
+        await sql.set_content(connection, artifact.repo, best.digest, content_state(best.state), notice)
 
 
 async def describe(connection: Any, release: Release, judged: Judged) -> None:
@@ -234,7 +258,7 @@ async def _enter(connection: Any, release: Release, state: State, reason: dict[s
 
 async def wait(connection: Any, artifact: Artifact, release: Release, state: State, reason: dict[str, Any]) -> Release:
     """Leave a release in `state`, held, until what it waits for has come; that is looked for from time to time, too."""
-    await sql.set_content(connection, artifact.repo, release.digest, content_state(state), str(reason["message"]))
+    await show(connection, artifact, release, state, str(reason["message"]))
     if release.state is not state:
         release = await _enter(connection, release, state)
     await sql.look_again(connection, release.id, reason)
@@ -242,8 +266,11 @@ async def wait(connection: Any, artifact: Artifact, release: Release, state: Sta
 
 
 async def _publish(connection: Any, artifact: Artifact, release: Release, terms: Terms) -> Release:
-    await sql.set_content(connection, artifact.repo, release.digest, content_state(State.PUBLISHED), None)
+    await show(connection, artifact, release, State.PUBLISHED)
     release = await _enter(connection, release, State.PUBLISHED)
+    for other in await siblings(connection, artifact, release):
+        if other.state is State.REJECTED:  # its manifest can be pulled now, but not as that version
+            await sql_manifests.delete_tag(connection, artifact.repo, other.tag)
     fixed = await sql.tagged_otherwise(connection, artifact.repo, release.digest, terms.fixed(release.floating))
     moving = [tag for tag in release.floating if tag not in fixed]
     await sql.move_tags(connection, artifact.repo, release.digest, moving)
@@ -272,9 +299,9 @@ async def reject(
 ) -> Release:
     """End a release for what is in it: it stays to be looked up, and its version may be published anew."""
     reason = _storable(reason)
-    await sql.set_content(
-        connection, artifact.repo, release.digest, content_state(State.REJECTED), str(reason["message"])
-    )
+    await show(connection, artifact, release, State.REJECTED, str(reason["message"]))
+    if any(one.state is State.PUBLISHED for one in await siblings(connection, artifact, release)):
+        await sql_manifests.delete_tag(connection, artifact.repo, release.tag)
     release = await _enter(connection, release, State.REJECTED, reason)
     await emit(connection, events.REJECTED, artifact, release, {"reason": reason})
     await note(connection, terms, artifact, release, "artifact.rejected", {"reason": str(reason.get("reason", ""))})

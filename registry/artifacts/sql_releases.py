@@ -178,10 +178,15 @@ async def lock_release(connection: Any, release: int) -> None:
     await connection.execute("SELECT 1 FROM releases WHERE id = $1 FOR UPDATE", release)
 
 
-async def is_buried(connection: Any, name: str, tag: str) -> bool:
-    """Whether a repository that is gone had this version under this name."""
+async def is_buried(connection: Any, repo: int, tag: str) -> bool:
+    """Whether a repository that is gone had this version under a name that this one has, or had."""
     return bool(
-        await connection.fetchval("SELECT EXISTS (SELECT FROM tombstones WHERE name = $1 AND tag = $2)", name, tag)
+        await connection.fetchval(
+            "SELECT EXISTS (SELECT FROM (SELECT name FROM repositories WHERE id = $1 UNION "
+            "SELECT name FROM repository_aliases WHERE repo = $1) n CROSS JOIN LATERAL buried(n.name, ARRAY[$2::text]))",
+            repo,
+            tag,
+        )
     )
 
 

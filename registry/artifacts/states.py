@@ -42,6 +42,11 @@ def content_state(state: State) -> str:
     return "held" if state in HELD else "blocked"
 
 
+def closeness(state: State) -> int:
+    """How few may pull its manifest: everybody (0), writers, nobody (2)."""
+    return ("live", "held", "blocked").index(content_state(state))
+
+
 def upload_status(state: State) -> str:
     """The word of an upload receipt for it."""
     match state:

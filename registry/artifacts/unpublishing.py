@@ -136,13 +136,14 @@ async def _withdraw(connection: Any, shelf: Shelf, artifact: Artifact, release: 
 
 async def _discard(connection: Any, shelf: Shelf, artifact: Artifact, release: Release, terms: Terms | None) -> None:
     """Remove the manifest with its tags, unless it is another version, too: then only the tag of this one."""
-    others = [one for one in await sql.of_digest(connection, artifact.repo, release.digest) if one.id != release.id]
+    others = await releases.siblings(connection, artifact, release)
     tags = [release.tag] if others else await sql_manifests.lock_tags(connection, artifact.repo, release.digest)
     fixed = [] if terms is None else terms.fixed(tag for tag in tags if tag != releases.LATEST)
     if terms is not None and fixed:
         raise stays(artifact.name, fixed, terms)
     if others:
         await sql_manifests.delete_tag(connection, artifact.repo, release.tag)
+        await releases.leave_to(connection, artifact, others)
         return
     await manifests.refuse_contained(connection, artifact.repo, release.digest)
     await manifests.discard(connection, shelf, artifact.repo, release.digest)

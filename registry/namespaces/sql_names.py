@@ -41,11 +41,12 @@ async def rename_all(connection: Any, prefixes: Prefixes) -> None:
 
 
 async def is_taken(connection: Any, name: str, repo: int) -> bool:
-    """Whether a live repository has this name, or another one than `repo` had it."""
+    """Whether a live repository has this name, or another one than `repo` had it, or a gone one with a version of it."""
     return bool(
         await connection.fetchval(
             "SELECT EXISTS (SELECT FROM repositories WHERE name = $1 AND state = 'live') "
-            "OR EXISTS (SELECT FROM repository_aliases WHERE name = $1 AND repo <> $2)",
+            "OR EXISTS (SELECT FROM repository_aliases WHERE name = $1 AND repo <> $2) "
+            "OR EXISTS (SELECT FROM buried($1, ARRAY(SELECT tag FROM releases WHERE repo = $2)))",
             name,
             repo,
         )
