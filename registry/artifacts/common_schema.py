@@ -4,6 +4,7 @@ from typing import Any, Final
 
 DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
 NAME: Final = r"^[a-z0-9]+(-+[a-z0-9]+)*$"
+HOMEPAGE: Final = r"^https?://[^\s<>\"]+$"
 PLAIN: Final = r"^[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]*$"
 """Text that is no command to a terminal and does not turn the direction of what stands around it."""
 
@@ -155,9 +156,7 @@ PROPERTIES: Final[dict[str, Any]] = {
     "language": text("The language that it is written in.", 40, examples=["typescript"]),
     "tags": texts("Topics.", 50, examples=[["storage"]]),
     "category": text("Such as database, auth, queue, ai, cache or other.", 40, examples=["database"]),
-    "homepage": text(
-        "An http or https address.", 2000, pattern=r"^https?://[^\s<>\"]+$", examples=["https://example.com"]
-    ),
+    "homepage": text("An http or https address.", 2000, pattern=HOMEPAGE, examples=["https://example.com"]),
     "repository": {
         "type": ["string", "object"],
         "maxLength": 2000,

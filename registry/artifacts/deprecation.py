@@ -1,7 +1,6 @@
 """Versions are discouraged, with a reason: they stay, and whoever pulls them is told."""
 
 import json
-import re
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -14,10 +13,10 @@ from registry.content import sql_manifests
 from registry.content.shelf import Shelf
 from registry.content.terms import Terms
 from registry.core.errors import MalformedManifest, Unprocessable, VersionUnknown
+from registry.core.legible import is_legible
 from registry.namespaces import catalog
 
 LONGEST: Final = 2000
-_CONTROL: Final = re.compile(r"[\x00-\x08\x0b-\x1f\x7f\ud800-\udfff]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,9 +40,10 @@ def check(given: Deprecation) -> None:
     Raises:
         Unprocessable: it cannot; the message says why.
     """
-    if not 1 <= len(given.reason.strip()) <= LONGEST or _CONTROL.search(given.reason):
+    if not 1 <= len(given.reason.strip()) <= LONGEST or not is_legible(given.reason):
         raise Unprocessable(
-            f"The reason of a deprecation has 1 to {LONGEST} characters, none of them a control character.",
+            f"The reason of a deprecation has 1 to {LONGEST} characters, none of them a control "
+            "character or a mark that turns the direction of text.",
             detail={"pointer": "/reason"},
         )
     if given.sunset is not None and given.sunset.tzinfo is None:
@@ -55,9 +55,19 @@ def check(given: Deprecation) -> None:
             raise Unprocessable(f"{error.message} {error.suggestion}", detail={"pointer": "/replacement"}) from error
 
 
+def parse(stored: str) -> Deprecation:
+    """A deprecation, from the JSON that is kept of it."""
+    found = json.loads(stored)
+    sunset = found.get("sunset")
+    return Deprecation(
+        found["reason"], None if sunset is None else datetime.fromisoformat(sunset), found.get("replacement")
+    )
+
+
 def notice(name: str, version: str, given: Deprecation) -> str:
     """What whoever pulls it is told."""
-    told = f"{name}@{version} is deprecated: {given.reason.strip()}"
+    reason = given.reason.strip()
+    told = f"{name}@{version} is deprecated: {reason}{'' if reason[-1] in '.!?' else '.'}"
     if given.sunset is not None:
         told += f" It ends on {given.sunset.date().isoformat()}."
     if given.replacement is not None:

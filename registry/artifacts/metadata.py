@@ -4,22 +4,23 @@ import json
 import re
 from dataclasses import dataclass
 from typing import Any, Final
-from urllib.parse import urlsplit
 
 from registry.artifacts import events
 from registry.artifacts import sql_releases as sql
+from registry.artifacts.common_schema import HOMEPAGE
 from registry.audit.model import Event
 from registry.content import sql_manifests, trail
 from registry.content.shelf import Shelf
 from registry.content.terms import Terms
 from registry.core.errors import ArtifactUnknown, PreconditionFailed, Unprocessable
+from registry.core.legible import is_legible
 from registry.namespaces import catalog
 
 LONGEST: Final = 2000
 WORDS: Final = 50
 WORD: Final = 40
 _LINK: Final = 500
-_CONTROL: Final = re.compile(r"[\x00-\x08\x0b-\x1f\x7f\ud800-\udfff]")
+_HOMEPAGE: Final = re.compile(HOMEPAGE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,14 +50,16 @@ def check(change: Change) -> None:
                 raise Unprocessable("A word is empty.", detail={"pointer": f"{pointer}/{place}"})
             _check_text(word, f"{pointer}/{place}", WORD)
     _check_text(change.homepage, "/homepage", _LINK)
-    if change.homepage and (urlsplit(change.homepage).scheme not in {"http", "https"} or " " in change.homepage):
+    if change.homepage and not _HOMEPAGE.fullmatch(change.homepage):
         raise Unprocessable("A homepage is an http or https URL.", detail={"pointer": "/homepage"})
 
 
 def _check_text(text: str | None, pointer: str, longest: int) -> None:
-    if text is not None and (len(text) > longest or _CONTROL.search(text)):
+    if text is not None and (len(text) > longest or not is_legible(text)):
         raise Unprocessable(
-            f"It has at most {longest} characters, none of them a control character.", detail={"pointer": pointer}
+            f"It has at most {longest} characters, none of them a control character or a mark that turns the direction "
+            "of text.",
+            detail={"pointer": pointer},
         )
 
 

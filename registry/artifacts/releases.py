@@ -115,9 +115,7 @@ async def repeat(connection: Any, name: str, digest: str, tags: tuple[str, ...],
     return known[0]
 
 
-async def _check_fixed(
-    connection: Any, artifact: Artifact, digest: str, tags: tuple[str, ...], terms: Terms
-) -> None:
+async def _check_fixed(connection: Any, artifact: Artifact, digest: str, tags: tuple[str, ...], terms: Terms) -> None:
     fixed = terms.fixed(tags)
     moved = await sql.tagged_otherwise(connection, artifact.repo, digest, fixed) if fixed else []
     if moved:
@@ -191,9 +189,7 @@ async def siblings(connection: Any, artifact: Artifact, release: Release) -> lis
     return [one for one in await sql.of_digest(connection, artifact.repo, release.digest) if one.id != release.id]
 
 
-async def show(
-    connection: Any, artifact: Artifact, release: Release, state: State, notice: str | None = None
-) -> None:
+async def show(connection: Any, artifact: Artifact, release: Release, state: State, notice: str | None = None) -> None:
     """Write what the manifest of a release in `state` is to those who pull it: the best of all versions that it is."""
     others = [closeness(one.state) for one in await siblings(connection, artifact, release)]
     if closeness(state) <= min(others, default=closeness(state)):

@@ -183,7 +183,8 @@ async def is_buried(connection: Any, repo: int, tag: str) -> bool:
     return bool(
         await connection.fetchval(
             "SELECT EXISTS (SELECT FROM (SELECT name FROM repositories WHERE id = $1 UNION "
-            "SELECT name FROM repository_aliases WHERE repo = $1) n CROSS JOIN LATERAL buried(n.name, ARRAY[$2::text]))",
+            "SELECT name FROM repository_aliases WHERE repo = $1) n "
+            "CROSS JOIN LATERAL buried(n.name, ARRAY[$2::text]))",
             repo,
             tag,
         )

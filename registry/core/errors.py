@@ -27,12 +27,10 @@ Codes are those of the OCI Distribution specification, section "Error Codes", wh
 `message` is a whole sentence that says who is refused what and what to do; `detail` holds JSON values for programs.
 """
 
-import re
 from collections.abc import Mapping
-from typing import Any, ClassVar, Final
+from typing import Any, ClassVar
 
-_LARGEST: Final = 2**63
-_COMMANDS: Final = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+from registry.core.legible import legible, quoted
 
 
 class RegistryError(Exception):
@@ -113,20 +111,11 @@ class ArtifactInvalid(ManifestInvalid):
         value: Any = None,
         path: str | None = None,
     ) -> None:
-        is_json = value is None or (isinstance(value, int | float) and -_LARGEST < value < _LARGEST)
-        shown = value if is_json else _legible(str(value)[:200])
-        place = {} if path is None else {"path": _legible(path[:500])}
-        detail = {"reason": self.reason, "document": document, "pointer": _legible(pointer), "value": shown}
-        suggestion = _legible(suggestion)
-        super().__init__(_legible(message), detail=detail | place | {"suggestion": suggestion})
-        self.pointer = pointer
-        self.suggestion = suggestion
-        self.document = document
-
-
-def _legible(text: str) -> str:
-    """A text that terminals, logs and databases take as it is: what commands them is U+FFFD."""
-    return _COMMANDS.sub("\ufffd", text)
+        place = {} if path is None else {"path": legible(path[:500])}
+        detail = {"reason": self.reason, "document": document, "pointer": legible(pointer), "value": quoted(value)}
+        suggestion = legible(suggestion)
+        super().__init__(legible(message), detail=detail | place | {"suggestion": suggestion})
+        self.pointer, self.suggestion, self.document = pointer, suggestion, document
 
 
 class MalformedManifest(ArtifactInvalid):

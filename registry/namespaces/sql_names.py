@@ -41,7 +41,7 @@ async def rename_all(connection: Any, prefixes: Prefixes) -> None:
 
 
 async def is_taken(connection: Any, name: str, repo: int) -> bool:
-    """Whether a live repository has this name, or another one than `repo` had it, or a gone one with a version of it."""
+    """Whether a live repository has this name, another than `repo` had it, or one that is gone with a version of it."""
     return bool(
         await connection.fetchval(
             "SELECT EXISTS (SELECT FROM repositories WHERE name = $1 AND state = 'live') "

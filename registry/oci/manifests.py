@@ -1,6 +1,5 @@
 """Manifests on the wire: end-3, end-7 and end-9."""
 
-import re
 from typing import Final
 
 from registry.admission import pull, retire
@@ -13,11 +12,10 @@ from registry.core.errors import BadRequest, TooLarge, TooManyTags
 from registry.core.names import check_tag
 from registry.infra.http.answers import Answer
 from registry.infra.http.body import read_all
+from registry.infra.http.warning import warning
 from registry.oci.door import Call, manifest_reference, reply
 
 _TAGS: Final = 100
-_NOTICE: Final = 500
-_UNSAID: Final = re.compile(r"[^\x20-\x7e]")
 
 
 async def read(call: Call) -> Answer:
@@ -30,12 +28,6 @@ async def read(call: Call) -> Answer:
         return reply(304, headers)
     lasting = stored.state == LIVE and not stored.watched
     return reply(200, headers, stored.bytes, stored.type, is_lasting=lasting)
-
-
-def warning(notice: str) -> str:
-    """A Warning that says this (RFC 7234, section 5.5), cut to what a header takes."""
-    text = _UNSAID.sub("?", " ".join(notice.split())[:_NOTICE])
-    return '299 - "{}"'.format(text.replace("\\", "\\\\").replace('"', '\\"'))
 
 
 def matches(condition: str | None, digest: str) -> bool:

@@ -8,8 +8,10 @@ from typing import Annotated, Any, Final, Literal
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
+from registry.artifacts import deprecation
 from registry.artifacts.sql_reading import Artifact, Release
 from registry.core import slugs
+from registry.infra.http.warning import warning
 from registry.web.bodies import Answer
 from registry.web.namespaces import Visibility
 
@@ -189,22 +191,11 @@ def _deprecation(found: Release) -> DeprecationAnswer | UnsetType:
 
 
 def warnings(found: Release) -> dict[str, str]:
-    """The Warning of a deprecated release (RFC 7234, section 5.5), in ASCII; none where it is not."""
+    """The Warning of a deprecated release, as /v2 says it; none where it is not."""
     if found.deprecation is None:
         return {}
-    notice = json.loads(found.deprecation)
-    text = f"{found.repository}@{found.version} is deprecated: {notice.get('reason', '')}"
-    if notice.get("replacement"):
-        text += f" Use {notice['replacement']}."
-    return {"Warning": f'299 - "{_quotable(text)}"'}
-
-
-def _quotable(text: str) -> str:
-    plain = "".join(letter if " " <= letter <= "~" else "?" for letter in text)
-    return plain.replace("\\", "").replace('"', "'")[:_LONGEST]
-
-
-_LONGEST: Final = 1000
+    given = deprecation.parse(found.deprecation)
+    return {"Warning": warning(deprecation.notice(found.repository, found.version, given))}
 
 
 def owner_of(repository: str) -> str:

@@ -57,6 +57,8 @@ def unknown(call: Call) -> RegistryError:
     actor, named = call.admitted.actor, shown(call.params)
     if actor.kind == "anonymous":
         return Unauthorized("It does not exist, or needs a login: gati login.")
+    if actor is ANYBODY:
+        return ArtifactUnknown(f"{named} does not exist.", detail={"name": named})
     return ArtifactUnknown(f"{named} does not exist, or {actor.name} may not see it.", detail={"name": named})
 
 

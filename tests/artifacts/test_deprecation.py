@@ -40,6 +40,7 @@ async def test_whoever_pulls_a_deprecated_version_is_told_and_gets_it(client: ht
         Deprecation("  "),
         Deprecation("x" * 2001),
         Deprecation("a\0b"),
+        Deprecation("a\u202eb"),
         Deprecation("Old.", datetime(2027, 1, 31)),  # noqa: DTZ001 - that is what is refused
         Deprecation("Old.", None, "No Name"),
     ],
@@ -83,6 +84,8 @@ async def test_what_is_said_of_an_artifact_changes_and_its_bytes_do_not(client: 
         Change(keywords=tuple(map(str, range(51)))),
         Change(keywords=("",)),
         Change("a\x01"),
+        Change("a\u202eb"),
+        Change(homepage="http://"),
     ],
 )
 async def test_what_is_said_of_an_artifact_can_be_shown(client: httpx.AsyncClient, shelf: Any, wanted: Change) -> None:
@@ -95,3 +98,9 @@ async def test_plain_repositories_hold_no_artifact(client: httpx.AsyncClient, sh
     await push_image(client, "a")
     with pytest.raises(ArtifactUnknown):
         await metadata.change(shelf, "a", Change("x"), None, OPEN_TERMS)
+
+
+async def test_a_homepage_of_any_form_is_taken_or_refused(client: httpx.AsyncClient, shelf: Any) -> None:
+    await publish(client, Artifact())
+    answer = await client.patch("/v1/artifacts/alice/hello", json={"homepage": "http://[::1"})
+    assert answer.status_code in {200, 422}

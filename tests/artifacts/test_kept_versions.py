@@ -78,10 +78,11 @@ async def test_a_version_stays_buried_under_whichever_name_it_comes(world: World
         repository = await number(world, f"{home}/other")
         await renaming.rename_repository(world.realm, OPERATOR, namespace, repository, f"{home}/hello")
         await renaming.rename(world.realm, OPERATOR, namespace, NewNamespace("renamed"))
-        for name in ("orgs/renamed/hello", f"{home}/hello", "orgs/renamed/other"):
+        for name in ("orgs/renamed/hello", f"{home}/hello"):
             again = Artifact(name)
             await push_parts(mine, again)
-            assert reason(await put(mine, again))[:2] == (409, "VERSION_RETIRED")
+            answer = await put(mine, again)
+            assert reason(answer)[:2] == (409, "VERSION_RETIRED")
 
 
 async def test_an_image_that_goes_as_one_version_is_what_the_other_is(client: httpx.AsyncClient, shelf: Any) -> None:

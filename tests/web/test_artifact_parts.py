@@ -63,7 +63,7 @@ async def test_each_part_has_an_etag_and_is_not_sent_twice_and_a_deprecated_vers
         answer = await org.town.call("GET", f"{hello}/1.0.0/{part}", key=org.reader)
         assert answer.status_code == 200, (part, answer.text)
         assert answer.headers["warning"] == (
-            f"299 - \"orgs/{org.slug}/hello@1.0.0 is deprecated: It is 'old' Use @a/b.\""
+            rf'299 - "orgs/{org.slug}/hello@1.0.0 is deprecated: It is \"old\". Use @a/b instead."'
         )
         transport = httpx.ASGITransport(org.town.door, raise_app_exceptions=False)
         headers = {"Authorization": f"Bearer {org.reader.token}", "If-None-Match": answer.headers["etag"]}

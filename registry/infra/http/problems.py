@@ -46,7 +46,7 @@ _SUGGESTIONS: Final = {
     409: "Look at the present state of the resource and decide anew.",
     412: "Read the resource again, and send the change with its new ETag.",
     413: "Send less at once.",
-    415: "Send JSON with Content-Type: application/json.",
+    415: "Send what the message names, with its Content-Type.",
     422: "Correct the value that the message names: /v1/openapi.json says what is expected.",
     429: "Wait for the seconds of Retry-After.",
     431: "Send fewer or shorter header fields.",
