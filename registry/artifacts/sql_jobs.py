@@ -24,7 +24,7 @@ async def lease(connection: Any, span: timedelta) -> Lease | None:
         "UPDATE releases l SET due = clock_timestamp() + $1::interval, attempts = attempts + 1 "
         "FROM repositories r WHERE r.id = l.repo AND l.id = (SELECT x.id FROM releases x "
         "WHERE x.due <= clock_timestamp() ORDER BY x.due LIMIT 1 FOR UPDATE SKIP LOCKED) "
-        "RETURNING l.id, l.repo, l.due, r.name, r.state = 'live' AS is_live",
+        "RETURNING l.id, l.repo, l.due, r.name",
         span,
     )
     if row is None:

@@ -51,6 +51,14 @@ def test_every_entry_is_wanted_at_its_digest() -> None:
     ]
 
 
+def test_transformers_and_snapshots_are_pinned_like_all_that_is_installed() -> None:
+    lock = {"lockfileVersion": 1, "artifacts": {ENTRY["reference"]: {"version": "1.0.0", "digest": DIGEST}}}
+    wants = checking.check(snapshot(lock=lock, transformers=[ENTRY], snapshots=[])).extract.wants
+    assert [(one.reference, one.must_pin, one.type) for one in wants] == [(ENTRY["reference"], True, "transformer")]
+    assert refusal(snapshot(transformers=5)).pointer == "/config/transformers"
+    assert refusal(snapshot(snapshots=[ENTRY])).pointer == "/config/snapshots/0"
+
+
 @pytest.mark.parametrize(
     ("entry", "place"),
     [

@@ -10,6 +10,10 @@ from tests.web.spaces import Org
 from tests.web.test_artifacts import put
 
 NAMED = {"reference": "orgs/x/one", "version": "1.0.0", "digest": f"sha256:{'1' * 64}"}
+SETTINGS = {
+    "files": {"app.json": {"port": 80, "urls": ["${DATABASE_URL}"], "title": "Hello ${user}"}},
+    "secrets": [{"name": "TOKEN"}, {"name": "API_KEY"}],
+}
 SNAPSHOT = {
     "config": {
         "cliVersion": "1.0.0",
@@ -18,7 +22,7 @@ SNAPSHOT = {
         "agents": [],
         "models": [NAMED | {"reference": "orgs/x/two"}],
         "templates": [],
-        "config": {"port": 80},
+        "config": SETTINGS,
     },
     "secrets": [{"name": "API_KEY"}],
 }
@@ -57,7 +61,7 @@ async def test_a_link_shows_the_document_without_a_login_and_nothing_of_what_it_
     assert (await org.town.call("GET", f"/v1/artifacts/{org.slug}/env")).status_code == 401
     plan = (await org.town.call("GET", f"{made['url']}/restore")).json()
     assert [one["reference"] for one in plan["pulls"]] == ["orgs/x/one", "orgs/x/two"]
-    assert (plan["config"], plan["missingSecrets"]) == ({"port": 80}, ["API_KEY"])
+    assert (plan["config"], plan["missingSecrets"]) == (SETTINGS, ["API_KEY", "TOKEN", "DATABASE_URL"])
 
 
 async def test_a_link_that_is_over_is_gone_and_one_that_never_was_is_not_found(org: Org, path: str) -> None:

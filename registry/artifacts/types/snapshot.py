@@ -15,6 +15,9 @@ from registry.core.pointers import pointer
 
 LOCK: Final = "application/vnd.gati.snapshot.lock.v1+json"
 MEMBERS: Final = ("modules", "plugins", "agents", "models", "templates")
+LISTS: Final = (*MEMBERS, "transformers", "snapshots")
+"""The lists of artifacts; of those that are no `MEMBERS`, any may be absent."""
+
 _DIGEST: Final = text(
     "The digest of its manifest.",
     135,
@@ -53,7 +56,7 @@ _SCHEMA: Final = {
         "platform": text("Operating system and architecture.", 100, examples=["linux/amd64"]),
         "visibility": {"enum": ["public", "internal", "private"], "description": "Who may see it."},
         "config": {"type": "object", "description": "Settings, with ${NAME} in the place of each secret."},
-        **{member: _entries(member) for member in MEMBERS},
+        **{member: _entries(member) for member in LISTS},
     },
 }
 LOCK_SCHEMA: Final[dict[str, Any]] = {
@@ -78,8 +81,8 @@ LOCK_SCHEMA: Final[dict[str, Any]] = {
 
 def listed(config: Mapping[str, Any]) -> Iterator[tuple[str, str, Mapping[str, Any]]]:
     """All entries of a snapshot: the type (`module` for the five), the pointer, the entry."""
-    for member in MEMBERS:
-        for index, entry in enumerate(config["config"][member]):
+    for member in LISTS:
+        for index, entry in enumerate(config["config"].get(member, ())):
             yield member.removesuffix("s"), pointer("config", member, index), entry
 
 

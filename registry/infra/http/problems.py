@@ -42,7 +42,7 @@ _SUGGESTIONS: Final = {
     404: "Check the spelling, and log in if it is private: what you may not see looks as if it were absent.",
     405: "Use a method that the Allow header names.",
     408: "Send the request again, faster.",
-    410: "Use another version: this one was unpublished.",
+    410: "Use another one: this one is gone for good.",
     409: "Look at the present state of the resource and decide anew.",
     412: "Read the resource again, and send the change with its new ETag.",
     413: "Send less at once.",
