@@ -84,6 +84,21 @@ def test_what_one_folder_publishes_another_installs_updates_and_removes(alice: G
     assert versions(app) == {}
 
 
+def test_a_deprecated_and_a_withdrawn_version_are_told_apart(alice: Gati, tmp_path: Path) -> None:
+    app = tmp_path / "app"
+    app.mkdir()
+    for number, version in enumerate(("1.0.0", "1.1.0", "1.2.0")):
+        publish(alice, tmp_path / f"old{number}", "old", version)
+    alice("module", "deprecate", "@alice/old@1.1.0", "--reason", "It leaks.")
+    alice("module", "unpublish", "@alice/old@1.2.0", "--yes")
+    alice("module", "install", "@alice/old", "--dir", str(app))
+    assert versions(app) == {"old": "1.0.0"}
+    ended = alice.run("module", "install", "@alice/old@1.2.0", "--dir", str(app))
+    assert ended.status == 5
+    assert "published: 1.1.0, 1.0.0" in ended.err
+    assert "It leaks." in alice("module", "install", "@alice/old@1.1.0", "--dir", str(app)).err
+
+
 def test_a_stranger_sees_nothing_to_install(alice: Gati, url: str, tmp_path: Path) -> None:
     publish(alice, tmp_path / "own", "own", "1.0.0")
     alice("logout", url)
